@@ -1,0 +1,1 @@
+"""Linux's constants, numbers, structs and argument types. Data only."""

@@ -1,0 +1,1 @@
+"""How real programs reach the kernel: notifications, ptrace, memory, placeholders."""
