@@ -1,0 +1,35 @@
+# `make demo` and `make test` set up all they need on Debian 12 or 13. The command is then .venv/bin/tickless.
+SHELL := /bin/bash
+BIN := .venv/bin
+PYTEST := $(BIN)/pytest -n auto --maxprocesses 4 --dist loadgroup
+
+.PHONY: demo test test-all check bench clean setup-demo setup-test setup-all
+
+demo: build/demo/daemon
+	$(BIN)/tickless run --start '2026-01-01 00:00:00' --at 12h:SIGHUP --at 1d:SIGTERM --stats -- build/demo/daemon
+
+# The fast tier: below 20 minutes on two cores.
+test: setup-test build/demo/daemon check
+	$(PYTEST) -m "not slow" --cov --cov-report=term:skip-covered --cov-fail-under=95
+
+# And what takes long or needs large packages.
+test-all: setup-all build/demo/daemon check
+	$(PYTEST) --cov --cov-report=term:skip-covered --cov-fail-under=95
+
+check: setup-test
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+
+bench: setup-test
+	$(BIN)/python -m benchmarks
+
+build/demo/daemon: examples/demo/daemon.c | setup-demo
+	mkdir -p $(@D)
+	gcc -O2 -Wall -Wextra -o $@ $< $$(pkg-config --cflags --libs libsystemd)
+
+setup-demo setup-test setup-all: setup-%:
+	@scripts/setup $*
+
+clean:
+	rm -rf build dist .coverage .mypy_cache .ruff_cache .pytest_cache .hypothesis
