@@ -1,0 +1,54 @@
+"""clone(2): flags and struct clone_args; sched(7): policies."""
+
+from struct import Struct
+
+# The signal to the parent shares the flags of clone(2), not those of clone3(2).
+CSIGNAL = 0xFF
+
+CLONE_NEWTIME = 0x80
+CLONE_VM = 0x100
+CLONE_FS = 0x200
+CLONE_FILES = 0x400
+CLONE_SIGHAND = 0x800
+CLONE_PIDFD = 0x1000
+CLONE_PTRACE = 0x2000
+CLONE_VFORK = 0x4000
+CLONE_PARENT = 0x8000
+CLONE_THREAD = 0x10000
+CLONE_NEWNS = 0x20000
+CLONE_SYSVSEM = 0x40000
+CLONE_SETTLS = 0x80000
+CLONE_PARENT_SETTID = 0x100000
+CLONE_CHILD_CLEARTID = 0x200000
+CLONE_DETACHED = 0x400000
+CLONE_UNTRACED = 0x800000
+CLONE_CHILD_SETTID = 0x1000000
+CLONE_NEWCGROUP = 0x2000000
+CLONE_NEWUTS = 0x4000000
+CLONE_NEWIPC = 0x8000000
+CLONE_NEWUSER = 0x10000000
+CLONE_NEWPID = 0x20000000
+CLONE_NEWNET = 0x40000000
+CLONE_IO = 0x80000000
+
+# clone3(2) alone
+CLONE_CLEAR_SIGHAND = 0x100000000
+CLONE_INTO_CGROUP = 0x200000000
+
+# Policies
+SCHED_NORMAL = 0
+SCHED_FIFO = 1
+SCHED_RR = 2
+SCHED_BATCH = 3
+SCHED_IDLE = 5
+SCHED_DEADLINE = 6
+SCHED_EXT = 7
+
+SCHED_RESET_ON_FORK = 0x40000000
+
+# flags, pidfd, child_tid, parent_tid, exit_signal, stack, stack_size, tls, set_tid, set_tid_size, cgroup.
+# Programs may pass only the first fields: the three sizes that Linux has had.
+CLONE_ARGS = Struct("<11Q")
+CLONE_ARGS_SIZE_VER0 = 64
+CLONE_ARGS_SIZE_VER1 = 80
+CLONE_ARGS_SIZE_VER2 = 88

@@ -1,0 +1,18 @@
+"""timerfd_create(2): flags."""
+
+from struct import Struct
+
+TFD_NONBLOCK = 0o4000
+TFD_CLOEXEC = 0o2000000
+
+# timerfd_settime(2)
+TFD_TIMER_ABSTIME = 1
+TFD_TIMER_CANCEL_ON_SET = 2
+
+# ioctl(2): set the expirations (CONFIG_CHECKPOINT_RESTORE).
+TFD_IOC_SET_TICKS = 0x40085400
+
+TFD_CREATE_FLAGS = TFD_NONBLOCK | TFD_CLOEXEC
+TFD_SETTIME_FLAGS = TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET
+
+EXPIRATIONS = Struct("<Q")
