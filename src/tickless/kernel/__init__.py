@@ -1,0 +1,1 @@
+"""The event kernel. `README.md` beside this file is its map."""

@@ -1,0 +1,116 @@
+"""File descriptors: a protocol that the host implements for real programs, and the kernel's own table without one."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+from tickless.abi.errno import EBADF, EMFILE
+from tickless.kernel.errors import Errno
+
+if TYPE_CHECKING:
+    from tickless.kernel.file import File
+    from tickless.kernel.host_file import HostReadiness
+    from tickless.kernel.outcome import Result
+
+
+class FdTable(Protocol):
+    """The open files of one or more tasks, by number."""
+
+    host: HostReadiness | None  # how host files are asked and watched; None where there are none
+
+    def get(self, fd: int) -> File:
+        """The open file description that `fd` names. Raises: Errno(EBADF)."""
+
+    def install(self, file: File, *, cloexec: bool) -> int:
+        """Give `file` the lowest free number. Raises: Errno(EMFILE)."""
+
+    def names(self, fd: int, file: File) -> bool:
+        """Whether `fd` names `file` now: another thread may have closed or reused it."""
+
+    def close(self, fd: int) -> Result:
+        """Drop a number. Raises: Errno(EBADF). close(2)."""
+
+    def duplicate(self, fd: int, lowest: int, *, cloexec: bool) -> Result:
+        """Give the file of `fd` the lowest free number from `lowest` on. dup(2), F_DUPFD."""
+
+    def replace(self, fd: int, new: int, *, cloexec: bool) -> Result:
+        """Let `new` name the file of `fd`, closing what it named before. dup3(2)."""
+
+    def close_range(self, first: int, last: int, flags: int) -> Result:
+        """close_range(2)."""
+
+    def fd_flags(self, fd: int) -> Result:
+        """F_GETFD."""
+
+    def set_fd_flags(self, fd: int, flags: int) -> Result:
+        """F_SETFD."""
+
+
+class OwnFdTable:
+    """The kernel's own fd table: lowest number first, close-on-exec, RLIMIT_NOFILE."""
+
+    def __init__(self, limit: int = 1024) -> None:
+        self.host: HostReadiness | None = None
+        self.limit = limit  # RLIMIT_NOFILE
+        self.files: dict[int, File] = {}
+        self.cloexec: set[int] = set()
+
+    def get(self, fd: int) -> File:
+        file = self.files.get(fd)
+        if file is None:
+            raise Errno(EBADF)
+        return file
+
+    def install(self, file: File, *, cloexec: bool) -> int:
+        return self.install_from(0, file, cloexec=cloexec)
+
+    def install_from(self, lowest: int, file: File, *, cloexec: bool) -> int:
+        """Give `file` the lowest free number from `lowest` on. Raises: Errno(EMFILE)."""
+        fd = next((fd for fd in range(lowest, self.limit) if fd not in self.files), None)
+        if fd is None:
+            raise Errno(EMFILE)
+        self._put(fd, file, cloexec=cloexec)
+        return fd
+
+    def replace(self, fd: int, file: File, *, cloexec: bool) -> None:
+        """Let `fd` name `file`, closing what it named before. dup2(2)."""
+        file.references += 1
+        if fd in self.files:
+            self.close(fd)
+        file.references -= 1
+        self._put(fd, file, cloexec=cloexec)
+
+    def close(self, fd: int) -> None:
+        """Drop a number; the last reference releases the file. Raises: Errno(EBADF). close(2)."""
+        file = self.get(fd)
+        del self.files[fd]
+        self.cloexec.discard(fd)
+        file.references -= 1
+        if file.references == 0:
+            file.released()
+
+    def names(self, fd: int, file: File) -> bool:
+        return self.files.get(fd) is file
+
+    def forked(self) -> OwnFdTable:
+        """A copy that names the same open file descriptions. fork(2)."""
+        copy = OwnFdTable(self.limit)
+        for fd, file in self.files.items():
+            copy._put(fd, file, cloexec=fd in self.cloexec)
+        return copy
+
+    def exec(self) -> None:
+        """execve(2): what is close-on-exec goes."""
+        for fd in tuple(self.cloexec):
+            self.close(fd)
+
+    def close_all(self) -> None:
+        """The last task that used the table has gone."""
+        for fd in tuple(self.files):
+            self.close(fd)
+
+    def _put(self, fd: int, file: File, *, cloexec: bool) -> None:
+        self.files[fd] = file
+        file.references += 1
+        if cloexec:
+            self.cloexec.add(fd)

@@ -1,0 +1,74 @@
+"""An open file description: what dup, fork and SCM_RIGHTS share. open(2)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, ClassVar, cast
+
+from tickless.abi.errno import EAGAIN, EINVAL, ENOTTY
+from tickless.kernel.errors import Errno
+from tickless.kernel.outcome import Blocked, Result
+from tickless.kernel.wait_queue import WaitQueue
+
+if TYPE_CHECKING:
+    from tickless.kernel.epoll import Interest
+    from tickless.kernel.memory import UserBuffer
+    from tickless.kernel.task import Task
+
+
+class File:
+    """An open file description that the kernel serves itself."""
+
+    # What /proc/PID/fd shows, and the trace.
+    name: ClassVar[str] = "file"
+    # Whether the host kernel holds it; then only its readiness is known here.
+    host: ClassVar[bool] = False
+
+    def __init__(self, *, nonblock: bool) -> None:
+        self.nonblock = nonblock
+        self.queue = WaitQueue()
+        self.interests: set[Interest] = set()  # of the epolls that watch it
+        self.references = 0  # fds that name it, where the kernel keeps the fd table
+
+    def read(self, task: Task, dst: UserBuffer) -> Result:
+        raise Errno(EINVAL)
+
+    def write(self, task: Task, src: UserBuffer) -> Result:
+        raise Errno(EINVAL)
+
+    def poll(self, task: Task) -> int:
+        """The events that are true now, for a caller `task`."""
+        raise NotImplementedError
+
+    def queue_for(self, task: Task) -> WaitQueue:
+        """Where `task` waits for a change."""
+        return self.queue
+
+    def ioctl(self, task: Task, request: int, argument: int) -> Result:
+        """What FIONBIO and its like leave over. Raises: Errno(ENOTTY)."""
+        raise Errno(ENOTTY)
+
+    def describe(self, task: Task) -> str:
+        """The lines that /proc/PID/fdinfo adds for this file, as `task` sees them."""
+        return ""
+
+    def released(self) -> None:
+        """The last reference anywhere is gone: leave every epoll's interest list."""
+        for interest in tuple(self.interests):
+            interest.epoll.forget(interest)
+
+    def attempt_or_sleep(self, task: Task, attempt: Callable[[], int | None], events: int) -> Result:
+        """What `attempt` gives now, or a sleep until it gives something. EAGAIN if O_NONBLOCK.
+
+        `events` are the poll events that may make another attempt succeed.
+        """
+        result = attempt()
+        if result is not None:
+            return result
+        if self.nonblock:
+            return -EAGAIN
+        return self.sleep_and_attempt(task, attempt, events)
+
+    def sleep_and_attempt(self, task: Task, attempt: Callable[[], int | None], events: int) -> Result:
+        """The blocking half of `attempt_or_sleep`."""
+        return cast(Blocked, self.queue_for(task).sleep_signalable_until(task, attempt, events=events))

@@ -1,0 +1,73 @@
+"""Files that the host kernel holds: sockets, terminals, inotify, files on disk. Only their readiness is known here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, ClassVar, Protocol
+
+from tickless.kernel.file import File
+from tickless.kernel.outcome import PASS_ON, Result
+from tickless.kernel.wait_queue import WaitQueue
+
+if TYPE_CHECKING:
+    from tickless.kernel.task import Task
+
+
+class HostWatch(Protocol):
+    """A parked call's interest in host files: `queue` is woken when one of them may have become ready."""
+
+    queue: WaitQueue
+
+    def close(self) -> None:
+        """The call has ended."""
+
+
+class HostInterests(Protocol):
+    """The host files of one virtual epoll: the host keeps these interests, under the key (file, number)."""
+
+    def control(self, task: Task, op: int, fd: int, events: int, data: int) -> int:
+        """EPOLL_CTL_ADD, MOD or DEL of the task's number `fd`: 0 or -errno."""
+
+    def collect(self, room: int) -> list[tuple[int, int]]:
+        """Take up to `room` ready (events, data); edges and one-shots are consumed."""
+
+    def is_ready(self) -> bool:
+        """Whether `collect` would give something."""
+
+    def close(self) -> None:
+        """The epoll has gone."""
+
+
+class HostReadiness(Protocol):
+    """What a host tells of its files. Numbers are those of the calling task."""
+
+    def poll(self, task: Task, wants: list[tuple[int, int]]) -> dict[int, int]:
+        """The events that are true now, of (fd, events) pairs; POLLNVAL for a closed number."""
+
+    def watch(self, task: Task, wants: list[tuple[int, int]]) -> HostWatch:
+        """Be told of changes."""
+
+    def interests(self, on_ready: Callable[[], object]) -> HostInterests:
+        """A place for an epoll's host files; `on_ready` is called when one may have become ready."""
+
+    def pass_on_when_ready(self, task: Task, fd: int, file: HostFile, events: int) -> Result:
+        """PASS_ON at once if the call cannot block, else a sleep until one of `events` is true, then PASS_ON."""
+
+
+class HostFile(File):
+    """A file of the host. `pollable` is False where reads and writes never wait: files on disk, directories."""
+
+    name: ClassVar[str] = "host file"
+    host: ClassVar[bool] = True
+
+    def __init__(self, *, pollable: bool) -> None:
+        super().__init__(nonblock=False)
+        self.pollable = pollable
+
+    def pass_on(self, task: Task, fd: int, events: int) -> Result:
+        """Let the host do a call that waits for `events`, as soon as it cannot block."""
+        if not self.pollable:
+            return PASS_ON
+        host = task.fds.host
+        assert host is not None, "a host file without a host"
+        return host.pass_on_when_ready(task, fd, self, events)

@@ -1,0 +1,36 @@
+"""What the kernel asks of a host that carries real programs. Without one, `Kernel.host` is None."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from tickless.kernel.task import Task, ThreadGroup
+
+
+class HostKernel(Protocol):
+    """The truth about processes that the host kernel keeps."""
+
+    def process_group(self, group: ThreadGroup) -> int:
+        """The process group id. getpgid(2)."""
+
+    def session(self, group: ThreadGroup) -> int:
+        """The session id. getsid(2)."""
+
+    def real_uid(self, task: Task) -> int:
+        """The real user id, for siginfo."""
+
+    def may_signal(self, sender: Task, target: ThreadGroup, signo: int) -> bool:
+        """Whether the host would let `sender` signal `target`. kill(2)."""
+
+    def has_capability(self, task: Task, capability: int) -> bool:
+        """Whether the task has a capability in effect. capabilities(7)."""
+
+    def is_reaped(self, child: ThreadGroup) -> bool:
+        """Whether the program has reaped this zombie: the waits that reap are done by the host."""
+
+    def pid_of_pidfd(self, task: Task, fd: int) -> int:
+        """The process a pidfd names, -1 once it is reaped. Raises: Errno(EBADF). pidfd_open(2)."""
+
+    def kill_group(self, group: ThreadGroup) -> None:
+        """SIGKILL a process, whatever its tasks are doing."""

@@ -1,0 +1,220 @@
+"""The event kernel: its tasks, whose turn it is, and how time moves. It runs without a host, or carried by one."""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, NoReturn, Protocol
+
+from tickless.abi.numbers import name_of
+from tickless.kernel.clock import KTIME_MAX, Clock
+from tickless.kernel.errors import Errno
+from tickless.kernel.outcome import PASS_ON, Answer, PassOn
+from tickless.kernel.registry import Entry, Registry, Unserved
+from tickless.kernel.task import BLOCKED, DEAD, READY, RUNNING, Task, ThreadGroup
+
+if TYPE_CHECKING:
+    from tickless.abi.siginfo import SigInfo
+    from tickless.kernel.host_kernel import HostKernel
+
+
+class Listener(Protocol):
+    """Who is told what happens: a trace. One that raises ends the run."""
+
+    def call_entered(self, task: Task) -> None: ...
+
+    def call_left(self, task: Task, answer: Answer) -> None: ...
+
+    def call_blocked(self, task: Task) -> None: ...
+
+    def woken(self, task: Task, cause: str) -> None: ...
+
+    def signal_generated(self, group: ThreadGroup, thread: Task | None, info: SigInfo) -> None: ...
+
+    def signal_delivered(self, task: Task, info: SigInfo) -> None: ...
+
+    def clock_jumped(self, from_ns: int, to_ns: int) -> None: ...
+
+    def task_started(self, task: Task) -> None: ...
+
+    def task_ended(self, task: Task, status: int) -> None: ...
+
+    def refused(self, task: Task, unserved: Unserved) -> None: ...
+
+
+class Deadlock(Exception):
+    """Every task waits and nothing can wake any of them; the text says who waits for what."""
+
+
+class Kernel:
+    """Tasks, the queue of those that are ready, and the clock."""
+
+    def __init__(
+        self,
+        clock: Clock | None = None,
+        *,
+        architecture: str = "x86_64",
+        choose: Callable[[int], int] | None = None,
+    ) -> None:
+        self.clock = clock or Clock()
+        self.architecture = architecture
+        self.choose = choose  # picks one of n ready tasks; None: the one that is ready longest
+        self.tasks: dict[int, Task] = {}  # alive, by tid
+        self.groups: dict[int, ThreadGroup] = {}  # alive or zombie, by tgid
+        self.ready: deque[Task] = deque()
+        self.current: Task | None = None  # whose call is being served
+        self.cause = ""  # what happens now, if it is not a call of `current`: a timer, a scenario step, the host
+        self.wakeups: Counter[str] = Counter()  # by cause
+        self.listener: Listener | None = None
+        self.host: HostKernel | None = None
+        self.refused: set[Unserved] = set()  # what was named to the user already
+        self.on_refused: Callable[[Task, Unserved], object] | None = None
+        self.table: list[Entry | None] = dispatch_table(architecture)
+
+    # Whose turn it is
+
+    def make_ready(self, task: Task) -> None:
+        """Let a blocked task look at its condition again. A task that is not blocked is left alone."""
+        if task.state is not BLOCKED:
+            return
+        task.state = READY
+        cause = self.cause or self._call_of_current()
+        task.woken_by = cause
+        self.wakeups[cause] += 1
+        self.ready.append(task)
+        if self.listener is not None:
+            self.listener.woken(task, cause)
+
+    def pick(self) -> Task | None:
+        """Take the next ready task out of the queue; tasks of a stopped process are held back until it goes on."""
+        while self.ready:
+            task = self._take_ready()
+            if task.state is not READY:
+                continue
+            if task.group.stopped_by:
+                task.group.held.append(task)
+                continue
+            return task
+        return None
+
+    def _take_ready(self) -> Task:
+        if self.choose is None or len(self.ready) == 1:
+            return self.ready.popleft()
+        index = self.choose(len(self.ready))
+        task = self.ready[index]
+        del self.ready[index]
+        return task
+
+    # Calls
+
+    def begin_call(self, task: Task, number: int, args: Sequence[int]) -> Answer | None:
+        """Make a call for `task`: its answer, or None if it blocks."""
+        task.call, task.args = number, tuple(args)
+        self.current = task
+        entry = self.table[number] if number < len(self.table) else None
+        if entry is None:
+            return PASS_ON
+        try:
+            result = entry(task, *args)
+        except Errno as error:
+            return -error.number
+        if isinstance(result, int | PassOn):
+            return result
+        task.blocked_call = result
+        return self.resume_call(task)
+
+    def resume_call(self, task: Task) -> Answer | None:
+        """Go on with a blocked call: its answer, or None if it blocks again."""
+        blocked = task.blocked_call
+        assert blocked is not None, f"{task} has no blocked call"
+        self.current = task
+        task.state = RUNNING
+        try:
+            next(blocked)
+        except StopIteration as stop:
+            task.blocked_call = None
+            answer: Answer = stop.value
+            return answer
+        except Errno as error:
+            task.blocked_call = None
+            return -error.number
+        task.state = BLOCKED
+        if self.listener is not None:
+            self.listener.call_blocked(task)
+        return None
+
+    def abandon_call(self, task: Task) -> None:
+        """Exit, exec or SIGKILL: the blocked call ends without an answer and leaves every queue."""
+        if task.blocked_call is not None:
+            task.blocked_call.close()
+            task.blocked_call = None
+
+    def refuse(self, task: Task, unserved: Unserved) -> NoReturn:
+        """Name something that is not served, once, and fail with the errno that Linux would give."""
+        if unserved not in self.refused:
+            self.refused.add(unserved)
+            if self.on_refused is not None:
+                self.on_refused(task, unserved)
+            if self.listener is not None:
+                self.listener.refused(task, unserved)
+        raise Errno(unserved.errno)
+
+    # Time
+
+    def handle_timer_irq(self, now_ns: int) -> int:
+        """Do what is due at `now_ns` of CLOCK_MONOTONIC; return how many deadlines were met."""
+        if self.clock.next_due_ns > now_ns:
+            self.clock.now_ns = max(self.clock.now_ns, now_ns)
+            return 0
+        self.cause = "timer"
+        try:
+            return self.clock.handle_timer_irq(now_ns)
+        finally:
+            self.cause = ""
+
+    def jump(self) -> bool:
+        """Everybody waits: go to the next deadline and do what is due. False if there is none."""
+        due_ns = self.clock.next_due_ns
+        if due_ns >= KTIME_MAX:
+            return False
+        if self.listener is not None and due_ns > self.clock.now_ns:
+            self.listener.clock_jumped(self.clock.now_ns, due_ns)
+        self.handle_timer_irq(due_ns)
+        return True
+
+    # Tasks
+
+    def add_group(self, group: ThreadGroup) -> None:
+        self.groups[group.tgid] = group
+
+    def add_task(self, task: Task) -> None:
+        self.tasks[task.tid] = task
+        if self.listener is not None:
+            self.listener.task_started(task)
+
+    def remove_task(self, task: Task) -> None:
+        """The task has ended: nothing of it stays in any queue."""
+        self.abandon_call(task)
+        task.state = DEAD
+        self.tasks.pop(task.tid, None)
+        if task in task.group.threads:
+            task.group.threads.remove(task)
+
+    def describe_blocked(self) -> list[str]:
+        """A line for each task: what it waits in, and on what."""
+        return [f"{task.name} ({task.group.name}) {self._waiting_in(task)}" for task in self.tasks.values()]
+
+    def _waiting_in(self, task: Task) -> str:
+        call = "nothing" if task.call is None else name_of(self.architecture, task.call)
+        return f"waits in {call}" if task.state is BLOCKED else f"is {task.state} after {call}"
+
+    def _call_of_current(self) -> str:
+        if self.current is None or self.current.call is None:
+            return "start"
+        return name_of(self.architecture, self.current.call)
+
+
+def dispatch_table(architecture: str) -> list[Entry | None]:
+    """The declared calls by number. The mechanisms must be imported (`tickless.kernel.syscalls`)."""
+    entries = {number: declaration.entry for number, declaration in Registry.entries(architecture)}
+    return [entries.get(number) for number in range(max(entries, default=-1) + 1)]

@@ -1,0 +1,111 @@
+"""Tasks and what they belong to: thread groups, process groups, sessions. clone(2), setpgid(2)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tickless.abi.errno import ERESTARTSYS
+from tickless.abi.signal import SIGCHLD
+from tickless.kernel.signals import PendingSet, has_pending_signals
+from tickless.kernel.wait_queue import WaitQueue
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tickless.kernel.clock import Deadline
+    from tickless.kernel.fd_table import FdTable
+    from tickless.kernel.kernel import Kernel
+    from tickless.kernel.memory import Memory
+    from tickless.kernel.outcome import Blocked
+    from tickless.kernel.signals import SignalState
+
+# Task.state
+RUNNING = "running"  # it holds the token, or is in the host between two calls
+READY = "ready"  # it has something to do and waits for the token
+BLOCKED = "blocked"  # its call sleeps
+DEAD = "dead"
+
+
+class Task:
+    """A thread, as the kernel schedules it."""
+
+    def __init__(
+        self, kernel: Kernel, tid: int, group: ThreadGroup, name: str, memory: Memory, fds: FdTable, signals: SignalState
+    ) -> None:
+        self.kernel = kernel
+        self.tid = tid
+        self.group = group
+        self.name = name  # in traces: main, main.1, main.1.1
+        self.memory = memory
+        self.fds = fds
+        self.signals = signals
+        self.state = RUNNING
+        self.pending = PendingSet()
+        self.call: int | None = None  # the number of the call it is in, or made last
+        self.args: tuple[int, ...] = ()
+        self.blocked_call: Blocked | None = None
+        self.sleeping_on: Sequence[WaitQueue] = ()
+        self.interrupted_as = ERESTARTSYS  # how the sleeping call ends when a signal comes
+        self.temporary_mask: int | None = None  # of ppoll, pselect6, epoll_pwait, sigsuspend while they wait
+        self.woken_by = ""  # the cause of the last wake
+        self.clear_child_tid = 0  # address cleared and woken at exit; 0: none. set_tid_address(2)
+        self.robust_list = 0  # head's address; 0: none. set_robust_list(2)
+        self.children_born = 0  # for names
+        group.threads.append(self)
+
+    def __repr__(self) -> str:
+        return f"<Task {self.name}>"
+
+    def has_pending_signals(self) -> bool:
+        """pending & ~blocked: what makes a sleep end with EINTR."""
+        return has_pending_signals(self)
+
+    def child_name(self) -> str:
+        """The name of the next task it makes."""
+        self.children_born += 1
+        return f"{self.name}.{self.children_born}"
+
+
+class ThreadGroup:
+    """A process: its threads, its children, what they share."""
+
+    def __init__(self, kernel: Kernel, tgid: int, parent: ThreadGroup | None, name: str) -> None:
+        self.kernel = kernel
+        self.tgid = tgid
+        self.name = name
+        self.parent = parent  # None: somebody outside
+        self.children: list[ThreadGroup] = []  # in order of birth, zombies included
+        self.threads: list[Task] = []  # alive, the oldest first
+        self.pending = PendingSet()
+        self.signal_queue = WaitQueue()  # signalfd and sigtimedwait wait here
+        self.child_queue = WaitQueue()  # wait4 and waitid of its threads wait here
+        self.exit_queue = WaitQueue()  # pidfds of this process wait here
+        self.process_group = parent.process_group if parent else tgid
+        self.session = parent.session if parent else tgid
+        self.exit_signal = SIGCHLD  # sent to the parent; 0: none
+        self.wait_status: int | None = None  # set when its last thread has gone: a zombie
+        self.reaped = False
+        self.is_subreaper = False
+        self.stopped_by = 0  # the stop signal; 0: not stopped
+        self.stop_unreported = False  # a stop that WUNTRACED has not seen
+        self.continue_unreported = False  # a continue that WCONTINUED has not seen
+        self.held: list[Task] = []  # ready, but stopped
+        self.itimer_real: Deadline | None = None
+        self.itimer_interval_ns = 0
+        if parent is not None:
+            parent.children.append(self)
+
+    def __repr__(self) -> str:
+        return f"<ThreadGroup {self.name}>"
+
+    def representative(self) -> Task | None:
+        """The thread that stands for the process: the oldest alive."""
+        return self.threads[0] if self.threads else None
+
+    def stop(self, signo: int) -> None:
+        """Take the token away from all threads until SIGCONT or SIGKILL."""
+        raise NotImplementedError
+
+    def resume_stopped(self) -> None:
+        """SIGCONT: let the threads go on."""
+        raise NotImplementedError

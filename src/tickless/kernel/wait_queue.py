@@ -1,0 +1,158 @@
+"""Where tasks sleep: the one file that may suspend a call.
+
+A sleeper is in its queues from before its condition is looked at until it stops waiting, so no wake is lost; a wake is a
+hint, and the sleeper looks again. When several things are true at once the order is Linux's: the condition, then the
+deadline, then the signal.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Sequence
+from typing import TYPE_CHECKING, Protocol
+
+from tickless.abi.errno import ERESTARTSYS
+from tickless.abi.time import CLOCK_MONOTONIC
+from tickless.kernel.errors import Errno
+
+if TYPE_CHECKING:
+    from tickless.kernel.task import Task
+
+# A queue's wake carries the poll events that changed; ANY_EVENT reaches everybody.
+ANY_EVENT = 0xFFFFFFFF
+
+
+class Waiter(Protocol):
+    """What stands in a wait queue: a sleeping call, or an interest of an epoll."""
+
+    exclusive: bool
+
+    def wake(self, events: int) -> bool:
+        """Something changed; return whether anybody was really woken by it."""
+
+
+class WaitQueue:
+    """Who waits for one thing, in the order of arrival."""
+
+    __slots__ = ("waiters",)
+
+    def __init__(self) -> None:
+        self.waiters: dict[Waiter, None] = {}
+
+    @property
+    def waiter_count(self) -> int:
+        return len(self.waiters)
+
+    def wake_all(self, events: int = ANY_EVENT) -> int:
+        """Wake every waiter, but only one of the exclusive ones; return how many were woken."""
+        if not self.waiters:
+            return 0
+        woken = 0
+        exclusive_done = False
+        for waiter in tuple(self.waiters):
+            if waiter.exclusive and exclusive_done:
+                continue
+            if waiter.wake(events):
+                woken += 1
+                exclusive_done = exclusive_done or waiter.exclusive
+        return woken
+
+    def wake_one(self, events: int = ANY_EVENT) -> int:
+        """Wake the waiter that came first and can be woken; return 0 or 1."""
+        return next((1 for waiter in tuple(self.waiters) if waiter.wake(events)), 0)
+
+    def add(self, waiter: Waiter) -> None:
+        self.waiters[waiter] = None
+
+    def remove(self, waiter: Waiter) -> None:
+        self.waiters.pop(waiter, None)
+
+    def sleep_signalable_until(
+        self,
+        task: Task,
+        condition: Callable[[], int | None],
+        deadline_ns: int | None = None,
+        *,
+        events: int = ANY_EVENT,
+        exclusive: bool = False,
+        interrupted_as: int = ERESTARTSYS,
+    ) -> Generator[None, None, int | None]:
+        """`sleep_until` on this queue alone."""
+        return sleep_until(
+            task, (self,), condition, deadline_ns, events=events, exclusive=exclusive, interrupted_as=interrupted_as
+        )
+
+
+class Sleeper:
+    """One blocked call's place in the queues."""
+
+    __slots__ = ("events", "exclusive", "task", "woken")
+
+    def __init__(self, task: Task, events: int, *, exclusive: bool) -> None:
+        self.task = task
+        self.events = events
+        self.exclusive = exclusive
+        self.woken = False
+
+    def wake(self, events: int) -> bool:
+        if not events & self.events:
+            return False
+        already = self.woken
+        self.woken = True
+        self.task.kernel.make_ready(self.task)
+        # A second exclusive wake must reach somebody else: this sleeper takes only one thing.
+        return not already
+
+    def time_out(self) -> None:
+        """The deadline has come."""
+        self.woken = True
+        self.task.kernel.make_ready(self.task)
+
+
+def sleep_until(
+    task: Task,
+    queues: Sequence[WaitQueue],
+    condition: Callable[[], int | None],
+    deadline_ns: int | None = None,
+    *,
+    clock_id: int = CLOCK_MONOTONIC,
+    events: int = ANY_EVENT,
+    exclusive: bool = False,
+    interrupted_as: int = ERESTARTSYS,
+    signalable: bool = True,
+) -> Generator[None, None, int | None]:
+    """Sleep until `condition` gives something, and return that; None when `deadline_ns` of `clock_id` has passed.
+
+    Raises: Errno(interrupted_as) for a pending signal that the task does not block.
+    """
+    clock = task.kernel.clock
+    sleeper = Sleeper(task, events, exclusive=exclusive)
+    alarm = None
+    task.sleeping_on = queues
+    task.interrupted_as = interrupted_as
+    try:
+        for queue in queues:
+            queue.waiters[sleeper] = None
+        while True:
+            sleeper.woken = False
+            result = condition()
+            if result is not None:
+                return result
+            if deadline_ns is not None:
+                if clock.read(clock_id) >= deadline_ns:
+                    return None
+                if alarm is None:
+                    alarm = clock.arm(deadline_ns, sleeper.time_out, clock_id)
+            if signalable and task.has_pending_signals():
+                raise Errno(interrupted_as)
+            if not sleeper.woken:  # looking at the condition may itself have changed something
+                yield
+    finally:
+        task.sleeping_on = ()
+        for queue in queues:
+            queue.waiters.pop(sleeper, None)
+        if alarm is not None:
+            clock.cancel(alarm)
+        if exclusive and sleeper.woken:
+            # It dies before it could look at what it was woken for: the next one gets it.
+            for queue in queues:
+                queue.wake_one(events)
