@@ -1,18 +1,19 @@
-"""Names of constants: the tables that traces and messages print from, taken from the modules of constants."""
+"""Names of constants: tables taken from the modules of constants, and how flags and enumerations print."""
 
 from types import ModuleType
 
+# What ends so combines other constants or is no value of its own.
+_NO_VALUES = ("_FLAGS", "_MASK", "_MAX", "_SHIFT", "_SET")
+
 
 def names_of(module: ModuleType, prefix: str, *, but: tuple[str, ...] = ()) -> dict[str, int]:
-    """Return the integer constants of `module` that start with `prefix`, in the order in which it lists them.
+    """Return the integer constants of `module` that start with `prefix`, in its order, but none that starts as in `but`.
 
-    Left out: the names in `but`, and what combines others (`…_FLAGS`, `…_MASK`, `…_MAX`). Of two names for one
-    value the first stays.
+    Of two names for one value the first stays.
     """
     names: dict[str, int] = {}
     for name, value in vars(module).items():
-        combines = name.endswith(("_FLAGS", "_MASK", "_MAX", "_SHIFT"))
-        if not name.startswith(prefix) or combines or name in but:
+        if not name.startswith(prefix) or name.endswith(_NO_VALUES) or name.startswith(but):
             continue
         if isinstance(value, int) and value not in names.values():
             names[name] = value
@@ -20,23 +21,22 @@ def names_of(module: ModuleType, prefix: str, *, but: tuple[str, ...] = ()) -> d
 
 
 def join_flags(value: int, names: dict[str, int]) -> str:
-    """Return `value` as strace prints flags: names joined by `|`, bits without a name in hex, 0 for none."""
-    parts = []
-    rest = value
-    # Names of several bits go first (O_SYNC holds O_DSYNC).
-    for name, bits in sorted(names.items(), key=lambda item: -item[1].bit_count()):
-        if bits and rest & bits == bits:
-            parts.append((name, bits))
-            rest &= ~bits
-    order = list(names)
-    shown = [name for name, _ in sorted(parts, key=lambda part: order.index(part[0]))]
-    if rest or not shown:
-        shown.append(f"{rest:#x}" if rest else "0")
+    """Return `value` as strace prints flags: names joined by `|`, bits without a name in hex, 0 for none.
+
+    A name of several bits has to come before the names of these bits.
+    """
+    shown = []
+    for name, bits in names.items():
+        if bits and value & bits == bits:
+            shown.append(name)
+            value &= ~bits
+    if value or not shown:
+        shown.append(f"{value:#x}" if value else "0")
     return "|".join(shown)
 
 
 def name_or_number(value: int, names: dict[str, int]) -> str:
-    """Return the name of `value` in an enumeration, or the number in hex (below 0: in decimal)."""
+    """Return the name of `value` in an enumeration, or the number: in hex, below 0 in decimal."""
     for name, known in names.items():
         if known == value:
             return name
