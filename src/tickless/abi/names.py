@@ -7,9 +7,9 @@ _NO_VALUES = ("_FLAGS", "_MASK", "_MAX", "_SHIFT", "_SET")
 
 
 def names_of(module: ModuleType, prefix: str, *, but: tuple[str, ...] = ()) -> dict[str, int]:
-    """Return the integer constants of `module` that start with `prefix`, in its order, but none that starts as in `but`.
+    """Return the integer constants of `module` that start with `prefix`, in its order.
 
-    Of two names for one value the first stays.
+    Left out is what starts with one of `but`. Of two names for one value the first stays.
     """
     names: dict[str, int] = {}
     for name, value in vars(module).items():

@@ -25,8 +25,6 @@ Names = dict[str, int]
 
 EVENTFD_FLAGS: Names = names_of(eventfd, "EFD_")
 TIMERFD_FLAGS: Names = names_of(timerfd, "TFD_", but=("TFD_TIMER_", "TFD_IOC_"))
-    timerfd, "TFD_", but=("TFD_TIMER_ABSTIME", "TFD_TIMER_CANCEL_ON_SET", "TFD_IOC_SET_TICKS")
-)
 TIMERFD_SETTIME_FLAGS: Names = names_of(timerfd, "TFD_TIMER_")
 SIGNALFD_FLAGS: Names = names_of(signalfd, "SFD_")
 EPOLL_CREATE_FLAGS: Names = {"EPOLL_CLOEXEC": epoll.EPOLL_CLOEXEC}
@@ -62,10 +60,6 @@ FUTEX_COMMANDS: Names = {
     name: value for name, value in names_of(futex, "FUTEX_").items() if value <= futex.FUTEX_LOCK_PI2
 }
 FUTEX2: Names = names_of(futex, "FUTEX2_", but=("FUTEX2_SIZE_",))
-    "FUTEX2_NUMA": futex.FUTEX2_NUMA,
-    "FUTEX2_MPOL": futex.FUTEX2_MPOL,
-    "FUTEX2_PRIVATE": futex.FUTEX2_PRIVATE,
-}
 FUTEX2_SIZES: Names = names_of(futex, "FUTEX2_SIZE_")
 
 CLONE_FLAGS: Names = names_of(sched, "CLONE_", but=("CLONE_ARGS",))
