@@ -3,7 +3,7 @@
 from types import ModuleType
 
 # What ends so combines other constants or is no value of its own.
-_NO_VALUES = ("_FLAGS", "_MASK", "_MAX", "_SHIFT", "_SET")
+_NO_VALUES = ("_FLAGS", "_MASK", "_MAX", "_SHIFT")
 
 
 def names_of(module: ModuleType, prefix: str, *, but: tuple[str, ...] = ()) -> dict[str, int]:

@@ -30,7 +30,7 @@ SIGNALFD_FLAGS: Names = names_of(signalfd, "SFD_")
 EPOLL_CREATE_FLAGS: Names = {"EPOLL_CLOEXEC": epoll.EPOLL_CLOEXEC}
 EPOLL_OPERATIONS: Names = names_of(epoll, "EPOLL_CTL_")
 EPOLL_EVENTS: Names = names_of(epoll, "EPOLL", but=("EPOLL_",))
-POLL_EVENTS: Names = names_of(poll, "POLL")
+POLL_EVENTS: Names = names_of(poll, "POLL", but=("POLLIN_", "POLLOUT_", "POLLEX_"))
 
 ACCESS_MODES: Names = {"O_RDONLY": fcntl.O_RDONLY, "O_WRONLY": fcntl.O_WRONLY, "O_RDWR": fcntl.O_RDWR}
 # Names of several bits come first.
