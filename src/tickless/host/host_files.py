@@ -1,0 +1,205 @@
+"""The host's files, as virtual calls need them: their readiness, without ever keeping a duplicate of one.
+
+A duplicate would hold back EOF, FIN and SIGPIPE. So each is fetched by pidfd_getfd(2), looked at, and closed at once.
+An interest in an epoll stays without it: it lives until the tasks' own last close.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import enum
+import errno
+import fcntl
+import os
+import resource
+import select
+import stat
+from collections.abc import Callable, Iterable
+from contextlib import ExitStack
+
+from tickless.abi.arch import ARCH
+from tickless.abi.epoll import EPOLL_EVENT, EPOLLET, EPOLLIN
+from tickless.abi.numbers import number_of
+from tickless.abi.poll import POLLNVAL
+from tickless.host.master import Master
+
+PIDFD_THREAD = os.O_EXCL  # Linux 6.9
+EVENTS_AT_ONCE = 1024
+
+_libc = ctypes.PyDLL(None, use_errno=True)
+_libc.epoll_ctl.argtypes = [ctypes.c_int, ctypes.c_int, ctypes.c_int, ctypes.c_char_p]
+_libc.epoll_wait.argtypes = [ctypes.c_int, ctypes.c_void_p, ctypes.c_int, ctypes.c_int]
+_PIDFD_GETFD = ctypes.c_long(number_of(ARCH, "pidfd_getfd") or 0)
+
+Wants = Iterable[tuple[int, int]]
+"""(a task's fd, poll events) pairs."""
+
+
+class Kind(enum.Enum):
+    """What a host file is to a call that may block on it."""
+
+    PLAIN = "plain"  # never blocks: a regular file, a directory, /dev/null
+    FIFO = "fifo"  # a pipe, named or not; a placeholder is one as well
+    POLLABLE = "pollable"  # a socket, a terminal, inotify, a file in /proc
+
+
+def kind_of(status: os.stat_result) -> Kind:
+    mode = status.st_mode
+    if stat.S_ISFIFO(mode):
+        return Kind.FIFO
+    # Major 1 are null, zero, full, random; a reader of 1:11, kmsg, waits for the next message.
+    memory_device = stat.S_ISCHR(mode) and os.major(status.st_rdev) == 1 and os.minor(status.st_rdev) != 11
+    if stat.S_ISREG(mode) or stat.S_ISDIR(mode) or stat.S_ISBLK(mode) or memory_device:
+        return Kind.PLAIN
+    return Kind.POLLABLE
+
+
+class TaskFiles:
+    """A task's table of open files, as the host has it: `fd` is the task's number, `ours` a duplicate in our own."""
+
+    def __init__(self, tid: int) -> None:
+        """Any thread that shares the table will do while it lives; before Linux 6.9 only a leader. OSError: ESRCH."""
+        try:
+            self._pidfd = os.pidfd_open(tid, PIDFD_THREAD)
+        except OSError as error:
+            _expect(error, errno.EINVAL)
+            self._pidfd = os.pidfd_open(tid)
+
+    def fetch(self, fd: int) -> int:
+        """Return a duplicate of the task's `fd`, close-on-exec, for the caller to close at once.
+
+        OSError: EBADF, ESRCH, and EPERM where an ordinary user's task is not dumpable.
+        """
+        ours: int = _libc.syscall(_PIDFD_GETFD, self._pidfd, ctypes.c_int(fd), 0)
+        if ours < 0:
+            error = ctypes.get_errno()
+            raise OSError(error, os.strerror(error))
+        return ours
+
+    def is_nonblocking(self, fd: int) -> bool:
+        """Whether the description has O_NONBLOCK. OSError: EBADF."""
+        ours = self.fetch(fd)
+        try:
+            return bool(fcntl.fcntl(ours, fcntl.F_GETFL) & os.O_NONBLOCK)
+        finally:
+            os.close(ours)
+
+    def poll(self, wants: Wants) -> dict[int, int]:
+        """Return the events now of each fd that has some of the wanted; POLLERR, POLLHUP and POLLNVAL always count.
+
+        An fd that is wanted twice has the events of both: the caller masks them.
+        """
+        asked: dict[int, int] = {}
+        for fd, events in wants:
+            asked[fd] = asked.get(fd, 0) | events
+        found: dict[int, int] = {}
+        poll = select.poll()
+        fetched: dict[int, int] = {}
+        with ExitStack() as duplicates:
+            for fd, events in asked.items():
+                try:
+                    ours = self.fetch(fd)
+                except OSError as error:
+                    _expect(error, errno.EBADF)
+                    found[fd] = POLLNVAL
+                    continue
+                duplicates.callback(os.close, ours)
+                fetched[ours] = fd
+                poll.register(ours, events)
+            found.update((fetched[ours], events) for ours, events in poll.poll(0))
+        return found
+
+    def close(self) -> None:
+        os.close(self._pidfd)
+
+
+class HostWatch:
+    """A parked call's interest in host files: `wake` is called when one of them may have changed. Close it after."""
+
+    def __init__(self, master: Master, files: TaskFiles, wants: Wants, wake: Callable[[], object]) -> None:
+        self._master = master
+        self._epoll = select.epoll()
+        # They have to be open together: an epoll's key is (file, number), and a number used twice would be one key.
+        with ExitStack() as duplicates:
+            for fd, events in wants:
+                try:
+                    ours = files.fetch(fd)
+                    duplicates.callback(os.close, ours)
+                    self._epoll.register(ours, events | EPOLLET)
+                except OSError as error:
+                    _expect(error, errno.EBADF, errno.EPERM)  # closed, or a plain file: `poll` has said so already
+        master.register(self._epoll.fileno(), EPOLLIN | EPOLLET, lambda _: wake())
+
+    def close(self) -> None:
+        self._master.unregister(self._epoll.fileno())
+        self._epoll.close()
+
+
+class Shadow:
+    """The host epoll that a virtual epoll owns for its host files. epoll(7).
+
+    The program's fd is BASE + fd in it, so that the host's key (file, number) is the one that Linux would have: EEXIST,
+    ENOENT, orphans of a closed number, edges and one-shots are all the host's doing. It is watched edge-triggered, so
+    that nobody spins while an interest stays ready.
+    """
+
+    def __init__(self, master: Master, wake: Callable[[], object]) -> None:
+        """`wake` is called when there may be new events: it wakes the virtual epoll's waiters."""
+        self._master = master
+        self._base = shadow_base()
+        self._epoll = select.epoll()
+        self._fd = self._epoll.fileno()
+        self._poll = select.poll()
+        self._poll.register(self._fd, select.POLLIN)
+        self._buffer = ctypes.create_string_buffer(EPOLL_EVENT.size * EVENTS_AT_ONCE)
+        master.register(self._fd, EPOLLIN | EPOLLET, lambda _: wake())
+
+    def control(self, files: TaskFiles, op: int, fd: int, event: bytes) -> int:
+        """epoll_ctl(2) for the task's `fd` with the program's own struct epoll_event; return 0 or a negative errno."""
+        try:
+            ours = files.fetch(fd)
+        except OSError as error:
+            return -(error.errno or 0)
+        try:
+            return self._control_as(ours, self._base + fd, op, event)
+        finally:
+            os.close(ours)
+
+    def _control_as(self, ours: int, key: int, op: int, event: bytes) -> int:
+        try:
+            number = fcntl.fcntl(ours, fcntl.F_DUPFD_CLOEXEC, key)
+        except OSError:
+            return -errno.ENOSPC  # beyond our own limit of open files
+        try:
+            if number != key:
+                return -errno.ENOSPC  # the supervisor's own fds have grown into the range
+            result: int = _libc.epoll_ctl(self._fd, op, number, event)
+            return result if result == 0 else -ctypes.get_errno()
+        finally:
+            os.close(number)
+
+    def collect(self, room: int) -> list[tuple[int, int]]:
+        """Take up to `room` (events, data) that are ready now, consuming edges and one-shots as epoll_wait(2) does."""
+        count: int = _libc.epoll_wait(self._fd, self._buffer, min(room, EVENTS_AT_ONCE), 0)
+        if count <= 0:
+            return []
+        return list(EPOLL_EVENT.iter_unpack(ctypes.string_at(self._buffer, count * EPOLL_EVENT.size)))
+
+    def has_events(self) -> bool:
+        """Whether `collect` would return something; consumes nothing."""
+        return bool(self._poll.poll(0))
+
+    def close(self) -> None:
+        self._master.unregister(self._fd)
+        self._epoll.close()
+
+
+def shadow_base() -> int:
+    """Return BASE: half of the numbers we may have, so that our own stay below and a task's fds find room above."""
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return min(soft // 2, 1 << 16)
+
+
+def _expect(error: OSError, *expected: int) -> None:
+    if error.errno not in expected:
+        raise error

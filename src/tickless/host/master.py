@@ -1,0 +1,43 @@
+"""The supervisor's own epoll: what it waits for while no task runs."""
+
+from __future__ import annotations
+
+import select
+from collections.abc import Callable
+
+Callback = Callable[[int], object]
+"""Gets the events that came."""
+
+
+class Master:
+    """Calls the callback of each fd that has events. An epoll that is itself registered here is read by its owner."""
+
+    def __init__(self) -> None:
+        self._epoll = select.epoll()
+        self._callbacks: dict[int, Callback] = {}
+
+    def __len__(self) -> int:
+        return len(self._callbacks)
+
+    def register(self, fd: int, events: int, callback: Callback) -> None:
+        """Watch `fd` for `events` (EPOLLET among them, if wanted). EPOLLERR and EPOLLHUP always come, even for 0."""
+        self._epoll.register(fd, events)
+        self._callbacks[fd] = callback
+
+    def unregister(self, fd: int) -> None:
+        """Forget `fd`, before it is closed."""
+        del self._callbacks[fd]
+        self._epoll.unregister(fd)
+
+    def poll(self, timeout_s: float | None = 0) -> int:
+        """Wait up to `timeout_s` real seconds (None: for ever) for events, call back; return how many fds had some."""
+        events = self._epoll.poll(timeout_s)
+        for fd, mask in events:
+            # An earlier callback may have unregistered this one.
+            callback = self._callbacks.get(fd)
+            if callback is not None:
+                callback(mask)
+        return len(events)
+
+    def close(self) -> None:
+        self._epoll.close()
