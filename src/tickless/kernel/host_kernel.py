@@ -29,8 +29,14 @@ class HostKernel(Protocol):
     def is_reaped(self, child: ThreadGroup) -> bool:
         """Whether the program has reaped this zombie: the waits that reap are done by the host."""
 
+    def is_connected_outside(self, group: ThreadGroup) -> bool:
+        """Whether a parent outside is of the group's session but not of its process group. setpgid(2)."""
+
     def pid_of_pidfd(self, task: Task, fd: int) -> int:
         """The process a pidfd names, -1 once it is reaped. Raises: Errno(EBADF). pidfd_open(2)."""
+
+    def is_nonblocking(self, task: Task, fd: int) -> bool:
+        """Whether the task's host file `fd` has O_NONBLOCK. Raises: Errno(EBADF)."""
 
     def kill_group(self, group: ThreadGroup) -> None:
         """SIGKILL a process, whatever its tasks are doing."""

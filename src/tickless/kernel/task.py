@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from tickless.kernel.clock import Deadline
+    from tickless.kernel.clone import Birth
     from tickless.kernel.fd_table import FdTable
     from tickless.kernel.kernel import Kernel
     from tickless.kernel.memory import Memory
@@ -30,7 +31,14 @@ class Task:
     """A thread, as the kernel schedules it."""
 
     def __init__(
-        self, kernel: Kernel, tid: int, group: ThreadGroup, name: str, memory: Memory, fds: FdTable, signals: SignalState
+        self,
+        kernel: Kernel,
+        tid: int,
+        group: ThreadGroup,
+        name: str,
+        memory: Memory,
+        fds: FdTable,
+        signals: SignalState,
     ) -> None:
         self.kernel = kernel
         self.tid = tid
@@ -50,6 +58,8 @@ class Task:
         self.woken_by = ""  # the cause of the last wake
         self.clear_child_tid = 0  # address cleared and woken at exit; 0: none. set_tid_address(2)
         self.robust_list = 0  # head's address; 0: none. set_robust_list(2)
+        self.death_signal = 0  # sent to its group when the thread that made the group ends; 0: none. PR_SET_PDEATHSIG
+        self.birth: Birth | None = None  # what its last clone, fork or vfork asked for
         self.children_born = 0  # for names
         group.threads.append(self)
 
@@ -74,16 +84,22 @@ class ThreadGroup:
         self.tgid = tgid
         self.name = name
         self.parent = parent  # None: somebody outside
+        self.parent_thread: Task | None = None  # the thread of `parent` whose child it is; None: any of them
         self.children: list[ThreadGroup] = []  # in order of birth, zombies included
         self.threads: list[Task] = []  # alive, the oldest first
         self.pending = PendingSet()
         self.signal_queue = WaitQueue()  # signalfd and sigtimedwait wait here
         self.child_queue = WaitQueue()  # wait4 and waitid of its threads wait here
         self.exit_queue = WaitQueue()  # pidfds of this process wait here
-        self.process_group = parent.process_group if parent else tgid
-        self.session = parent.session if parent else tgid
+        self.process_group: int = parent.process_group if parent else tgid
+        self.session: int = parent.session if parent else tgid
         self.exit_signal = SIGCHLD  # sent to the parent; 0: none
+        self.sigchld_flags: int = parent.sigchld_flags if parent else 0  # SA_NOCLDSTOP, SA_NOCLDWAIT as last set
+        # What wait will give: decided by exit_group or a fatal signal, else by the leader's exit. None: not yet.
+        self.final_status: int | None = None
         self.wait_status: int | None = None  # set when its last thread has gone: a zombie
+        self.exit_uid = 0  # its real user id when it ended
+        self.may_have_reaped = False  # the host may have reaped zombies among `children` since they were looked at
         self.reaped = False
         self.is_subreaper = False
         self.stopped_by = 0  # the stop signal; 0: not stopped
