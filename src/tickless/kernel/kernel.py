@@ -6,6 +6,7 @@ from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, NoReturn, Protocol
 
+from tickless.abi.arch import Arch
 from tickless.abi.numbers import name_of
 from tickless.kernel.clock import KTIME_MAX, Clock
 from tickless.kernel.errors import Errno
@@ -53,7 +54,7 @@ class Kernel:
         self,
         clock: Clock | None = None,
         *,
-        architecture: str = "x86_64",
+        architecture: Arch = "x86_64",
         choose: Callable[[int], int] | None = None,
     ) -> None:
         self.clock = clock or Clock()
@@ -214,7 +215,7 @@ class Kernel:
         return name_of(self.architecture, self.current.call)
 
 
-def dispatch_table(architecture: str) -> list[Entry | None]:
+def dispatch_table(architecture: Arch) -> list[Entry | None]:
     """The declared calls by number. The mechanisms must be imported (`tickless.kernel.syscalls`)."""
     entries = {number: declaration.entry for number, declaration in Registry.entries(architecture)}
     return [entries.get(number) for number in range(max(entries, default=-1) + 1)]

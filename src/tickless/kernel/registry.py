@@ -1,18 +1,19 @@
 """The one place where system calls are declared.
 
-`@syscall` takes a function's name for the call's, and its annotations for what the registers mean. From the declarations
-come the dispatch tables, the host's filter, the text of traces and the table of served calls in the docs.
+`@syscall` takes a function's name for the call's, and its annotations for what the registers mean. From the
+declarations come the dispatch tables, the host's filter, the text of traces and the table of served calls in the docs.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, overload
 
+from tickless.abi.arch import Arch
 from tickless.abi.errno import ENOSYS
 from tickless.abi.numbers import number_of
-from tickless.abi.types import Decode, decode_of
+from tickless.abi.types import S64, Decode
 from tickless.kernel.outcome import Result
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 # A call as the host dispatches it: the task and six registers.
 Entry = Callable[["Task", int, int, int, int, int, int], Result]
+Function = TypeVar("Function", bound=Callable[..., Result])
 
 # How the host treats a call: always trapped, only by a test of its arguments, or never (the host's, at native speed).
 SERVED = "served"
@@ -62,7 +64,7 @@ class Registry:
         cls.declarations[declaration.name] = declaration
 
     @classmethod
-    def entries(cls, architecture: str) -> Iterator[tuple[int, Declaration]]:
+    def entries(cls, architecture: Arch) -> Iterator[tuple[int, Declaration]]:
         """(number, declaration) of every call that the architecture has."""
         for name, declaration in cls.declarations.items():
             number = number_of(architecture, name)
@@ -79,8 +81,18 @@ class Unserved:
     errno: int
 
 
+@overload
+def syscall(function: Function) -> Function: ...
+
+
+@overload
 def syscall(
-    function: Callable[..., Result] | None = None,
+    *, trap: str = SERVED, when: ArgumentTest | None = None, clock_read: bool = False
+) -> Callable[[Function], Function]: ...
+
+
+def syscall(
+    function: Function | None = None,
     *,
     trap: str = SERVED,
     when: ArgumentTest | None = None,
@@ -88,9 +100,9 @@ def syscall(
 ) -> Any:
     """Declare a system call: `def name(task, argument: Type, …) -> Type`, the types from `tickless.abi.types`."""
 
-    def declare(function: Callable[..., Result]) -> Callable[..., Result]:
+    def declare(function: Function) -> Function:
         names = function.__code__.co_varnames[1 : function.__code__.co_argcount]
-        types = {name: decode_of(_evaluate(function, name)) for name in (*names, "return")}
+        types = {name: _decode_of(function, name) for name in (*names, "return")}
         parameters = tuple((name, types[name]) for name in names)
         Registry.add(
             Declaration(
@@ -116,9 +128,15 @@ def unserved(id: str, what: str, errno: int = ENOSYS) -> Unserved:
     return Registry.unserved[id]
 
 
-def _evaluate(function: Callable[..., Result], name: str) -> Any:
+def _decode_of(function: Callable[..., Result], name: str) -> Decode:
+    """What the annotation of a parameter, or of "return", says about its register."""
     annotation = function.__annotations__[name]
-    return eval(annotation, function.__globals__) if isinstance(annotation, str) else annotation
+    if isinstance(annotation, str):
+        annotation = eval(annotation, function.__globals__)
+    if annotation == Result:
+        annotation = S64  # a call that blocks or may be the host's: a plain number
+    decode: Decode = next(part for part in annotation.__metadata__ if isinstance(part, Decode))
+    return decode
 
 
 def _compile_entry(function: Callable[..., Result], decodes: list[Decode]) -> Entry:

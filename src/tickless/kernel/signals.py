@@ -11,20 +11,15 @@ from collections import deque
 from typing import TYPE_CHECKING, Protocol
 
 from tickless.abi.epoll import EPOLLIN
+from tickless.abi.siginfo import SigInfo
 from tickless.abi.signal import (
-    DEFAULT_IGNORED,
-    DEFAULT_STOP,
-    SIGBUS,
+    IGNORED_BY_DEFAULT,
     SIGCONT,
-    SIGFPE,
-    SIGILL,
     SIGKILL,
     SIGRTMIN,
-    SIGSEGV,
-    SIGSTOP,
-    SIGSYS,
-    SIGTRAP,
-    SigInfo,
+    STOPPING_BY_DEFAULT,
+    SYNCHRONOUS_SIGNALS,
+    UNBLOCKABLE,
     sigmask,
 )
 
@@ -32,10 +27,6 @@ if TYPE_CHECKING:
     from tickless.kernel.task import Task, ThreadGroup
 
 ALL_SIGNALS = (1 << 64) - 1
-UNBLOCKABLE = sigmask(SIGKILL, SIGSTOP)
-STOP_SIGNALS = sigmask(*DEFAULT_STOP)
-# Delivered before all others, since they belong to the instruction that just ran.
-SYNCHRONOUS = sigmask(SIGSEGV, SIGBUS, SIGILL, SIGTRAP, SIGFPE, SIGSYS)
 
 
 class SignalState(Protocol):
@@ -86,7 +77,7 @@ class PendingSet:
         found = self.mask & mask
         if not found:
             return None
-        found = (found & SYNCHRONOUS) or found
+        found = (found & SYNCHRONOUS_SIGNALS) or found
         return self.pop_signal((found & -found).bit_length())
 
     def pop_signal(self, signo: int) -> SigInfo | None:
@@ -159,7 +150,7 @@ def send_signal(group: ThreadGroup, info: SigInfo, thread: Task | None = None, *
     is_blocked = bool(blocked & bit & ~UNBLOCKABLE)
     if not is_blocked and not _wants(target, bit):
         return
-    if bit & STOP_SIGNALS and not is_blocked and not target.signals.caught() & bit:
+    if bit & STOPPING_BY_DEFAULT and not is_blocked and not target.signals.caught() & bit:
         group.stop(signo)
         return
     pending = thread.pending if thread else group.pending
@@ -174,7 +165,7 @@ def send_signal(group: ThreadGroup, info: SigInfo, thread: Task | None = None, *
 def _cancel_opposites(group: ThreadGroup, bit: int) -> None:
     """SIGCONT takes pending stop signals away, and a stop signal a pending SIGCONT."""
     cont = sigmask(SIGCONT)
-    lost = STOP_SIGNALS if bit == cont else cont if bit & STOP_SIGNALS else 0
+    lost = STOPPING_BY_DEFAULT if bit == cont else cont if bit & STOPPING_BY_DEFAULT else 0
     if lost:
         for pending in (group.pending, *(task.pending for task in group.threads)):
             pending.discard(lost)
@@ -194,7 +185,7 @@ def _wants(task: Task, bit: int) -> bool:
     """Whether an unblocked signal does anything: it is not ignored, by choice or by default."""
     if task.signals.ignored() & bit:
         return False
-    return bool(task.signals.caught() & bit) or not bit & DEFAULT_IGNORED_MASK
+    return bool(task.signals.caught() & bit) or not bit & IGNORED_BY_DEFAULT
 
 
 def _interrupt_one(group: ThreadGroup, thread: Task | None, bit: int) -> None:
@@ -205,6 +196,3 @@ def _interrupt_one(group: ThreadGroup, thread: Task | None, bit: int) -> None:
         if not effective_mask(task) & bit:
             group.kernel.make_ready(task)
             return
-
-
-DEFAULT_IGNORED_MASK = sigmask(*DEFAULT_IGNORED)
