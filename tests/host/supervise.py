@@ -13,6 +13,7 @@ from typing import Any
 
 from tickless.host import launch, notify, ptrace, seccomp
 from tickless.host.inherited import Inherited
+from tickless.host.placeholder import raise_descriptor_limit
 
 PR_SET_DUMPABLE = 4
 
@@ -29,6 +30,7 @@ def main(config: dict[str, Any]) -> int:
     if "user" in config:
         become(config["user"])
     inherited = Inherited.capture()
+    raise_descriptor_limit()
     answers = {int(number): value for number, value in config.get("answers", {}).items()}
     trapped = [*answers, *config.get("trapped", ())]
     filter_ = seccomp.build_filter(trapped)

@@ -26,7 +26,6 @@ GETPPID = number_of(ARCH, "getppid")
 FACTS = r"""
 env | sort | grep -v ^_=
 pwd; umask; ulimit -n; ulimit -Hn
-grep -E '^(Sig(Pnd|Blk|Ign)|ShdPnd|NoNewPrivs|Seccomp_filters|Cpus_allowed_list)' /proc/self/status
 readlink /proc/$$/fd/*
 cut -d ' ' -f 5-6 /proc/self/stat
 """
@@ -44,21 +43,33 @@ def supervised(user: int | None = None, **config: Any) -> list[str]:
 
 @pytest.mark.parametrize("user", USERS)
 def test_the_program_gets_what_we_inherited(user: int | None) -> None:
-    """Environment (without Python's LC_CTYPE), directory, limits, signals, open files, process group and session."""
-    signals = ["env", "--ignore-signal=USR1", "--block-signal=USR2"]
+    """Environment (without Python's LC_CTYPE), directory, limits, open files, process group and session."""
     shell = ["/bin/sh", "-c", FACTS]
     read_end, write_end = os.pipe()
     options: dict[str, Any] = {"cwd": "/tmp", "pass_fds": (read_end,)}
-    native = run([*signals, *as_user(user), *shell], **options)
-    launched = run([*signals, *supervised(user, argv=shell, trapped=TRAPPED)], **options)
+    limits = ["prlimit", "--nofile=500:1000"]
+    native = run([*limits, *as_user(user), *shell], **options)
+    launched = run([*limits, *supervised(user, argv=shell, trapped=TRAPPED)], **options)
     os.close(read_end)
     os.close(write_end)
+
+    assert _without_pipes(launched.stdout) == _without_pipes(native.stdout)
+    assert (launched.stderr, launched.returncode) == ("", 0)
+
+
+@pytest.mark.parametrize("user", USERS)
+def test_signals_and_privileges_are_the_inherited_ones(user: int | None) -> None:
+    """But for the filter, and for no_new_privs where only that allows a filter. No shell: some clear their mask."""
+    signals = ["env", "--ignore-signal=USR1", "--block-signal=USR2"]
+    program = ["grep", "-E", "^(Sig|Shd|NoNewPrivs|Seccomp_filters|Cpus_allowed_list|Cap)", "/proc/self/status"]
+    native = run([*signals, *as_user(user), *program])
+    launched = run([*signals, *supervised(user, argv=program, trapped=TRAPPED)])
 
     expected = native.stdout.replace("Seccomp_filters:\t0", "Seccomp_filters:\t1")
     if user is not None or os.geteuid() != 0:
         expected = expected.replace("NoNewPrivs:\t0", "NoNewPrivs:\t1")
-    assert _without_pipes(launched.stdout) == _without_pipes(expected)
-    assert (launched.stderr, launched.returncode) == ("", 0)
+    assert launched.stdout == expected
+    assert "SigBlk:\t0000000000000800" in expected
 
 
 def as_user(user: int | None) -> list[str]:
