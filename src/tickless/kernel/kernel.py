@@ -7,10 +7,12 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, NoReturn, Protocol
 
 from tickless.abi.arch import Arch
+from tickless.abi.errno import ERESTART_RESTARTBLOCK
 from tickless.abi.numbers import name_of
+from tickless.kernel import job_control
 from tickless.kernel.clock import KTIME_MAX, Clock
 from tickless.kernel.errors import Errno
-from tickless.kernel.outcome import PASS_ON, Answer, PassOn
+from tickless.kernel.outcome import PASS_ON, Answer, Blocked, PassOn, Result
 from tickless.kernel.registry import Entry, Registry, Unserved
 from tickless.kernel.task import BLOCKED, DEAD, READY, RUNNING, Task, ThreadGroup
 
@@ -119,6 +121,10 @@ class Kernel:
             result = entry(task, *args)
         except Errno as error:
             return -error.number
+        return self.take_result(task, result)
+
+    def take_result(self, task: Task, result: Result) -> Answer | None:
+        """What a call's function gave: its answer, or None if it blocks from now on."""
         if isinstance(result, int | PassOn):
             return result
         task.blocked_call = result
@@ -126,12 +132,30 @@ class Kernel:
 
     def resume_call(self, task: Task) -> Answer | None:
         """Go on with a blocked call: its answer, or None if it blocks again."""
+        return self._step(task, next)
+
+    def interrupt_call(self, task: Task) -> Answer | None:
+        """End a sleeping call as a signal would: its answer, or None if no signal ends it."""
+        return self._step(task, lambda blocked: blocked.throw(Errno(task.interrupted_as)))
+
+    def restart_call(self, task: Task, code: int) -> Result:
+        """Make a call again that has failed with the restart code `code`, and no handler ran."""
+        if code == ERESTART_RESTARTBLOCK:
+            restart, task.restart_block = task.restart_block, None
+            assert restart is not None, f"{task} has no restart block"
+            return restart()
+        assert task.call is not None, f"{task} is in no call"
+        entry = self.table[task.call]
+        assert entry is not None, f"{task} has a restart code from a call of the host"
+        return entry(task, *task.args)
+
+    def _step(self, task: Task, step: Callable[[Blocked], None]) -> Answer | None:
         blocked = task.blocked_call
         assert blocked is not None, f"{task} has no blocked call"
         self.current = task
         task.state = RUNNING
         try:
-            next(blocked)
+            step(blocked)
         except StopIteration as stop:
             task.blocked_call = None
             answer: Answer = stop.value
@@ -149,6 +173,16 @@ class Kernel:
         if task.blocked_call is not None:
             task.blocked_call.close()
             task.blocked_call = None
+
+    # Job control
+
+    def stop(self, group: ThreadGroup, signo: int) -> None:
+        """A stop signal is delivered to the process."""
+        job_control.stop(group, signo)
+
+    def resume_stopped(self, group: ThreadGroup) -> None:
+        """SIGCONT was sent to the process."""
+        job_control.resume_stopped(group)
 
     def refuse(self, task: Task, unserved: Unserved) -> NoReturn:
         """Name something that is not served, once, and fail with the errno that Linux would give."""

@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     from tickless.kernel.task import Task, ThreadGroup
 
 ALL_SIGNALS = (1 << 64) - 1
+CONTINUE = sigmask(SIGCONT)
+# SIGCONT has done its work when it is sent; delivering it does nothing more.
+IGNORED = IGNORED_BY_DEFAULT | CONTINUE
 
 
 class SignalState(Protocol):
@@ -105,10 +108,23 @@ def pending_mask(task: Task) -> int:
 
 
 def has_pending_signals(task: Task) -> bool:
-    """Whether a signal interrupts the task: pending & ~blocked, with a wait's temporary mask if it has one."""
-    if not task.pending.mask and not task.group.pending.mask:
+    """Whether a signal interrupts the task: pending & ~blocked, with a wait's temporary mask if it has one.
+
+    A signal of the thread group interrupts only the thread that takes it: the oldest that lets it through.
+    """
+    group = task.group
+    if not task.pending.mask and not group.pending.mask:
         return False
-    return bool(pending_mask(task) & ~effective_mask(task))
+    task.signals.refresh()
+    unblocked = ~effective_mask(task)
+    if task.pending.mask & unblocked:
+        return True
+    shared = group.pending.mask & unblocked
+    for thread in group.threads:
+        if thread is task or not shared:
+            break
+        shared &= effective_mask(thread)
+    return bool(shared)
 
 
 def effective_mask(task: Task) -> int:
@@ -136,22 +152,25 @@ def pop_pending_unblocked(task: Task) -> SigInfo | None:
 def send_signal(group: ThreadGroup, info: SigInfo, thread: Task | None = None, *, ring: bool = True) -> None:
     """Generate a signal for a thread group, or for one `thread` of it; `ring` is False if the host has it already."""
     kernel = group.kernel
-    signo = info.signo
-    bit = 1 << (signo - 1)
+    bit = 1 << (info.signo - 1)
     if kernel.listener is not None:
         kernel.listener.signal_generated(group, thread, info)
-    _cancel_opposites(group, bit)
-    if signo == SIGCONT:
-        group.resume_stopped()
     target = thread or group.representative()
-    if target is None:
+    if target is None:  # a zombie
         return
-    blocked = target.signals.blocked() if thread else _blocked_by_all(group)
-    is_blocked = bool(blocked & bit & ~UNBLOCKABLE)
-    if not is_blocked and not _wants(target, bit):
+    _cancel_opposites(group, bit)
+    if bit == CONTINUE:
+        group.resume_stopped()
+    taker = _taker(group, thread, bit)
+    # What the target blocks is kept even if it is ignored: the disposition may change before it is unblocked.
+    if not effective_mask(target) & bit and _is_ignored(target, bit):
         return
-    if bit & STOPPING_BY_DEFAULT and not is_blocked and not target.signals.caught() & bit:
-        group.stop(signo)
+    if bit & STOPPING_BY_DEFAULT and taker is not None and not taker.signals.caught() & bit:
+        group.stop(info.signo)
+        return
+    if info.signo == SIGKILL:
+        if ring:
+            target.signals.ring(info, shared=True)
         return
     pending = thread.pending if thread else group.pending
     if not pending.add(info):
@@ -159,40 +178,35 @@ def send_signal(group: ThreadGroup, info: SigInfo, thread: Task | None = None, *
     if ring:
         target.signals.ring(info, shared=thread is None)
     group.signal_queue.wake_all(EPOLLIN)
-    _interrupt_one(group, thread, bit)
+    # A stopped process looks at its signals when it goes on.
+    if taker is not None and not group.stopped_by:
+        kernel.make_ready(taker)
+
+
+def retarget_shared_pending(group: ThreadGroup) -> None:
+    """A thread has blocked signals or ended: whoever takes the pending ones from now on is woken."""
+    if group.pending.mask and not group.stopped_by:
+        for thread in tuple(group.threads):
+            if has_pending_signals(thread):
+                group.kernel.make_ready(thread)
 
 
 def _cancel_opposites(group: ThreadGroup, bit: int) -> None:
     """SIGCONT takes pending stop signals away, and a stop signal a pending SIGCONT."""
-    cont = sigmask(SIGCONT)
-    lost = STOPPING_BY_DEFAULT if bit == cont else cont if bit & STOPPING_BY_DEFAULT else 0
+    lost = STOPPING_BY_DEFAULT if bit == CONTINUE else CONTINUE if bit & STOPPING_BY_DEFAULT else 0
     if lost:
         for pending in (group.pending, *(task.pending for task in group.threads)):
             pending.discard(lost)
 
 
-def _blocked_by_all(group: ThreadGroup) -> int:
-    """What no thread of the group lets through."""
-    mask = ALL_SIGNALS
-    for task in group.threads:
-        mask &= task.signals.blocked()
-        if not mask:
-            break
-    return mask
+def _taker(group: ThreadGroup, thread: Task | None, bit: int) -> Task | None:
+    """The thread that takes the signal: the oldest that lets it through. None: it stays pending."""
+    candidates = group.threads if thread is None else (thread,)
+    return next((task for task in candidates if not effective_mask(task) & bit), None)
 
 
-def _wants(task: Task, bit: int) -> bool:
-    """Whether an unblocked signal does anything: it is not ignored, by choice or by default."""
+def _is_ignored(task: Task, bit: int) -> bool:
+    """Whether an unblocked signal does nothing, by choice or by default."""
     if task.signals.ignored() & bit:
-        return False
-    return bool(task.signals.caught() & bit) or not bit & IGNORED_BY_DEFAULT
-
-
-def _interrupt_one(group: ThreadGroup, thread: Task | None, bit: int) -> None:
-    """Wake a thread that will take the signal: the main thread if it can, else the first that lets it through."""
-    if group.stopped_by and bit != sigmask(SIGKILL):
-        return
-    for task in (thread,) if thread else tuple(group.threads):
-        if not effective_mask(task) & bit:
-            group.kernel.make_ready(task)
-            return
+        return True
+    return bool(bit & IGNORED) and not task.signals.caught() & bit

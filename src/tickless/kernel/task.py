@@ -10,14 +10,14 @@ from tickless.kernel.signals import PendingSet, has_pending_signals
 from tickless.kernel.wait_queue import WaitQueue
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from tickless.kernel.clock import Deadline
     from tickless.kernel.clone import Birth
     from tickless.kernel.fd_table import FdTable
     from tickless.kernel.kernel import Kernel
     from tickless.kernel.memory import Memory
-    from tickless.kernel.outcome import Blocked
+    from tickless.kernel.outcome import Blocked, Result
     from tickless.kernel.signals import SignalState
 
 # Task.state
@@ -53,8 +53,10 @@ class Task:
         self.args: tuple[int, ...] = ()
         self.blocked_call: Blocked | None = None
         self.sleeping_on: Sequence[WaitQueue] = ()
-        self.interrupted_as = ERESTARTSYS  # how the sleeping call ends when a signal comes
+        self.interrupted_as = ERESTARTSYS  # how the sleeping call ends when a signal comes; 0: it does not
         self.temporary_mask: int | None = None  # of ppoll, pselect6, epoll_pwait, sigsuspend while they wait
+        # How a call that failed with ERESTART_RESTARTBLOCK goes on: to its first deadline. restart_syscall(2)
+        self.restart_block: Callable[[], Result] | None = None
         self.woken_by = ""  # the cause of the last wake
         self.clear_child_tid = 0  # address cleared and woken at exit; 0: none. set_tid_address(2)
         self.robust_list = 0  # head's address; 0: none. set_robust_list(2)
@@ -120,8 +122,8 @@ class ThreadGroup:
 
     def stop(self, signo: int) -> None:
         """Take the token away from all threads until SIGCONT or SIGKILL."""
-        raise NotImplementedError
+        self.kernel.stop(self, signo)
 
     def resume_stopped(self) -> None:
         """SIGCONT: let the threads go on."""
-        raise NotImplementedError
+        self.kernel.resume_stopped(self)

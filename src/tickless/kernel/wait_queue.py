@@ -128,7 +128,7 @@ def sleep_until(
     sleeper = Sleeper(task, events, exclusive=exclusive)
     alarm = None
     task.sleeping_on = queues
-    task.interrupted_as = interrupted_as
+    task.interrupted_as = interrupted_as if signalable else 0
     try:
         for queue in queues:
             queue.waiters[sleeper] = None
