@@ -40,6 +40,15 @@ def receive(listener: int) -> Notification:
     return notification
 
 
+def receive_uninterrupted(listener: int) -> Notification:
+    """`receive`, again after each signal of our own."""
+    while True:
+        try:
+            return receive(listener)
+        except InterruptedError:
+            continue
+
+
 def answer(listener: int, notification_id: int, value: int, error: int) -> None:
     """End the call: it returns `value`, or fails with `error`, a negative errno (0: none)."""
     ioctl(listener, SEND, pack_answer(notification_id, value, error, 0))

@@ -11,6 +11,7 @@ from typing import NamedTuple
 PTRACE_POKEDATA = 5
 PTRACE_POKEUSER = 6
 PTRACE_CONT = 7
+PTRACE_SINGLESTEP = 9
 PTRACE_DETACH = 17
 PTRACE_SYSCALL = 24
 PTRACE_GETEVENTMSG = 0x4201
@@ -127,6 +128,11 @@ def cont(pid: int, signal: int = 0) -> None:
 def cont_to_syscall(pid: int, signal: int = 0) -> None:
     """As `cont`, to the next entry to or exit from a system call."""
     _request(PTRACE_SYSCALL, pid, 0, signal)
+
+
+def step(pid: int) -> None:
+    """Let a stopped task run one instruction, a system call included."""
+    _request(PTRACE_SINGLESTEP, pid)
 
 
 def listen(pid: int) -> None:

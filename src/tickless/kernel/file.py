@@ -23,6 +23,8 @@ class File:
     name: ClassVar[str] = "file"
     # Whether the host kernel holds it; then only its readiness is known here.
     host: ClassVar[bool] = False
+    # Whether it is only written to, as the write end of a pipe.
+    is_write_end: ClassVar[bool] = False
 
     def __init__(self, *, nonblock: bool) -> None:
         self.nonblock = nonblock

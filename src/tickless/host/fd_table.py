@@ -1,0 +1,120 @@
+"""The fd table of real tasks. The host is the truth; this remembers which number is which file, filled when asked.
+
+A number that was found open stays known: opens are untrapped, but only close, dup2, dup3, close_range, exec and unshare
+change what a number means. A closed number is never remembered.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+from typing import TYPE_CHECKING
+
+from tickless.abi.errno import EBADF
+from tickless.host import notify
+from tickless.host.host_files import Kind, TaskFiles, kind_of
+from tickless.kernel.errors import Errno
+from tickless.kernel.host_file import HostFile
+from tickless.kernel.outcome import PASS_ON, Result
+
+if TYPE_CHECKING:
+    from tickless.host.readiness import Readiness
+    from tickless.host.supervisor import Supervisor
+    from tickless.kernel.file import File
+
+PLAIN = HostFile(pollable=False)
+POLLABLE = HostFile(pollable=True)
+
+
+class HostFdTable:
+    """The open files of the tasks that share a table."""
+
+    def __init__(self, supervisor: Supervisor, tid: int) -> None:
+        self.supervisor = supervisor
+        self.host: Readiness | None = supervisor.readiness
+        self.tids = [tid]  # the tasks that share it, the oldest first; any of them shows it in /proc
+        self.files: dict[int, File] = {}
+        self._task_files: TaskFiles | None = None  # opened when first needed, by way of tids[0]
+
+    def get(self, fd: int) -> File:
+        return self.files.get(fd) or self._look_up(fd)
+
+    def install(self, file: File, *, cloexec: bool) -> int:
+        supervisor = self.supervisor
+        placeholder = supervisor.placeholders.make(file, writable=file.is_write_end)
+        try:
+            fd = notify.add_fd(supervisor.listener, supervisor.notification, placeholder, 0, cloexec=cloexec)
+        except OSError as error:
+            raise Errno(error.errno or errno.EMFILE) from None
+        finally:
+            os.close(placeholder)
+        self.files[fd] = file
+        return fd
+
+    def names(self, fd: int, file: File) -> bool:
+        return self.files.get(fd) is file
+
+    def close(self, fd: int) -> Result:
+        return self._changed(fd)
+
+    def duplicate(self, fd: int, lowest: int, *, cloexec: bool) -> Result:
+        return PASS_ON
+
+    def replace(self, fd: int, new: int, *, cloexec: bool) -> Result:
+        return self._changed(new)
+
+    def close_range(self, first: int, last: int, flags: int) -> Result:
+        for fd in [fd for fd in self.files if first <= fd <= last]:
+            del self.files[fd]
+        self.supervisor.attention = True
+        return PASS_ON
+
+    def fd_flags(self, fd: int) -> Result:
+        return PASS_ON
+
+    def set_fd_flags(self, fd: int, flags: int) -> Result:
+        return PASS_ON
+
+    def status(self, fd: int) -> os.stat_result:
+        """What the host says of the number. Raises: Errno(EBADF)."""
+        try:
+            return os.stat(f"/proc/{self.tids[0]}/fd/{fd}")
+        except OSError:
+            raise Errno(EBADF) from None
+
+    def task_files(self) -> TaskFiles:
+        """The table as the host has it."""
+        if self._task_files is None:
+            self._task_files = TaskFiles(self.tids[0])
+        return self._task_files
+
+    def forked(self, tid: int) -> HostFdTable:
+        """The copy that clone(2) made for `tid` without CLONE_FILES."""
+        copy = HostFdTable(self.supervisor, tid)
+        copy.files.update(self.files)
+        return copy
+
+    def join(self, tid: int) -> None:
+        """One more task shares the table: CLONE_FILES."""
+        self.tids.append(tid)
+
+    def leave(self, tid: int) -> None:
+        """A task has died, or has a table of its own now."""
+        if tid == self.tids[0] and self._task_files is not None:
+            self._task_files.close()
+            self._task_files = None
+        self.tids.remove(tid)
+
+    def _look_up(self, fd: int) -> File:
+        status = self.status(fd)
+        file = self.supervisor.placeholders.file_at(status)
+        if file is None:
+            file = PLAIN if kind_of(status) is Kind.PLAIN else POLLABLE
+        self.files[fd] = file
+        return file
+
+    def _changed(self, fd: int) -> Result:
+        """The host is about to change what a number means; the last reference to a file may go."""
+        self.files.pop(fd, None)
+        self.supervisor.attention = True
+        return PASS_ON

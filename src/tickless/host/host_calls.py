@@ -1,0 +1,93 @@
+"""Calls that only a host has: what tells the supervisor that memory, fd tables or the CPUs change.
+
+They are passed on, after the supervisor has noted what it must no longer believe.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, cast
+
+from tickless.abi.errno import EINVAL
+from tickless.abi.types import Address, Hex64, Pid, S32, Size, UnshareFlags
+from tickless.kernel.errors import Errno
+from tickless.kernel.outcome import PASS_ON, Result
+from tickless.kernel.registry import ArgumentTest, syscall
+
+if TYPE_CHECKING:
+    from tickless.host.tracee import Tracee
+    from tickless.kernel.task import Task
+
+MAP_FIXED = 0x10
+
+
+def _memory_changes(task: Task) -> Result:
+    """Pages may lose their protection or their place: what was proved of them no longer holds."""
+    cast("Tracee", task).memory.forget()
+    return PASS_ON
+
+
+@syscall(when=ArgumentTest(3, MAP_FIXED))
+def mmap(task: Task, addr: Address, length: Size, prot: S32, flags: Hex64, fd: S32, offset: Size) -> Result:
+    """With MAP_FIXED it may replace pages."""
+    return _memory_changes(task)
+
+
+@syscall
+def mprotect(task: Task, addr: Address, size: Size, prot: S32) -> Result:
+    return _memory_changes(task)
+
+
+@syscall
+def pkey_mprotect(task: Task, addr: Address, size: Size, prot: S32, pkey: S32) -> Result:
+    return _memory_changes(task)
+
+
+@syscall
+def munmap(task: Task, addr: Address, length: Size) -> Result:
+    return _memory_changes(task)
+
+
+@syscall
+def mremap(task: Task, old: Address, old_size: Size, new_size: Size, flags: S32, new: Address) -> Result:
+    return _memory_changes(task)
+
+
+@syscall
+def brk(task: Task, addr: Address) -> Result:
+    return _memory_changes(task)
+
+
+@syscall
+def shmdt(task: Task, addr: Address) -> Result:
+    return _memory_changes(task)
+
+
+CLONE_FILES = 0x400
+
+
+@syscall
+def unshare(task: Task, flags: UnshareFlags) -> Result:
+    """CLONE_FILES gives the task an fd table of its own."""
+    if flags & CLONE_FILES:
+        cast("Tracee", task).own_fd_table()
+    return PASS_ON
+
+
+@syscall
+def sched_getaffinity(task: Task, pid: Pid, size: Size, mask: Address) -> Result:
+    """The CPUs that the program was started with: that all run on one of them is our affair."""
+    cpus = cast("Tracee", task).supervisor.cpus
+    words = max(cpus) // 64 + 1
+    if size * 8 <= max(cpus) or size % 8:
+        raise Errno(EINVAL)
+    length = min(size, max(8 * words, 8))
+    return task.memory.copy_out(mask, sum(1 << cpu for cpu in cpus).to_bytes(length, "little"))
+
+
+@syscall
+def sched_setaffinity(task: Task, pid: Pid, size: Size, mask: Address) -> Result:
+    """Accepted if one of the CPUs is there, and left without effect."""
+    wanted = int.from_bytes(task.memory.copy_in(mask, min(size, 128)), "little")
+    if not any(wanted >> cpu & 1 for cpu in cast("Tracee", task).supervisor.cpus):
+        raise Errno(EINVAL)
+    return 0

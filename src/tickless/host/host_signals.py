@@ -1,0 +1,87 @@
+"""Signals of real tasks: the host's masks and dispositions decide, and its bell rings for every signal of ours.
+
+Every signal is pending here, with its siginfo, and on the host at once. So blocking, handlers, sigreturn and restarts
+are the host's, and need no trap; at the delivery stop ours is swapped in. What a signalfd or sigtimedwait takes here is
+taken from the host too.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+from typing import TYPE_CHECKING
+
+from tickless.abi.siginfo import SigInfo
+
+if TYPE_CHECKING:
+    from tickless.host.supervisor import Supervisor
+    from tickless.kernel.task import Task
+
+_FIELDS = (b"SigPnd:", b"ShdPnd:", b"SigBlk:", b"SigIgn:", b"SigCgt:")
+
+
+class HostSignals:
+    """The SignalState of a real task."""
+
+    def __init__(self, supervisor: Supervisor, task: Task) -> None:
+        self.supervisor = supervisor
+        self.task = task
+        self.consumed: list[int] = []  # signals that were taken here and are still pending on the host
+        self._read_at: object = None
+        self._masks = (0, 0, 0, 0, 0)
+
+    def blocked(self) -> int:
+        return self._read()[2]
+
+    def ignored(self) -> int:
+        return self._read()[3]
+
+    def caught(self) -> int:
+        return self._read()[4]
+
+    def host_pending(self) -> tuple[int, int]:
+        """What the host has pending for the task and for its process."""
+        masks = self.read_masks()
+        return masks[0], masks[1]
+
+    def ring(self, info: SigInfo, *, shared: bool) -> None:
+        group = self.task.group
+        try:
+            if info.signo == signal.SIGKILL:
+                self.supervisor.kill_group(group)
+            elif shared:
+                os.kill(group.tgid, info.signo)
+            else:
+                self.supervisor.tgkill(group.tgid, self.task.tid, info.signo)
+        except ProcessLookupError:
+            self.supervisor.attention = True  # it died: its status is on the way
+        self._read_at = None
+
+    def taken(self, info: SigInfo) -> None:
+        self.consumed.append(info.signo)
+
+    def refresh(self) -> None:
+        """The host decides what is pending: setting SIG_IGN drops a signal, for one."""
+        own, shared = self.host_pending()
+        taken = sum(1 << (signo - 1) for signo in self.consumed)
+        self.task.pending.discard(self.task.pending.mask & ~(own | taken))
+        self.task.group.pending.discard(self.task.group.pending.mask & ~(shared | taken))
+
+    def read_masks(self) -> tuple[int, int, int, int, int]:
+        """(pending, shared pending, blocked, ignored, caught) now; all 0 for a task that has gone."""
+        try:
+            with open(f"/proc/{self.task.tid}/status", "rb", buffering=0) as file:
+                text = file.read(8192)
+        except OSError:
+            return (0, 0, 0, 0, 0)
+        start = text.index(_FIELDS[0])
+        words = text[start : start + 150].split()
+        masks = tuple(int(words[n], 16) for n in (1, 3, 5, 7, 9))
+        return masks[0], masks[1], masks[2], masks[3], masks[4]
+
+    def _read(self) -> tuple[int, int, int, int, int]:
+        """The masks, read once per call that is served: nobody runs meanwhile."""
+        if self._read_at != self.supervisor.notification:
+            self._masks = self.read_masks()
+            self._read_at = self.supervisor.notification
+        return self._masks

@@ -1,0 +1,130 @@
+"""Nobody has anything to do: wait for the host, or let the clock jump. docs/blocked.md says which waits allow that."""
+
+from __future__ import annotations
+
+import os
+import time
+from fcntl import ioctl
+from struct import Struct
+from typing import TYPE_CHECKING
+
+from tickless.host import notify
+from tickless.host.tracee import IN_HOST, Tracee
+from tickless.kernel.clock import KTIME_MAX
+
+if TYPE_CHECKING:
+    from tickless.host.supervisor import Supervisor
+
+# linux/sockios.h: bytes of a TCP socket that were not sent yet.
+SIOCOUTQNSD = 0x894B
+INT = Struct("i")
+# Real time that data in flight, and a task that blocks in the host, may hold the clock.
+IN_FLIGHT_S = 0.2
+# How long one look at the host takes when only the outside can make something happen, s.
+OUTSIDE_S = 0.05
+
+
+class Idle:
+    """The clock's turn."""
+
+    def __init__(self, supervisor: Supervisor) -> None:
+        self.supervisor = supervisor
+        self.grace_s = 0.0  # real time that each jump waits for input from outside
+        self.external = True  # whether input from outside is waited for at all
+        self.held_by: dict[str, float] = {}  # what held the clock, s of real time
+        self._written: list[tuple[Tracee, int]] = []  # sockets written to since the last jump
+
+    def note_written(self, task: Tracee, fd: int, ours: int) -> None:
+        """`task` writes to its fd, of which `ours` is a duplicate."""
+        if len(self._written) < 64:
+            self._written.append((task, fd))
+
+    def wait(self) -> None:
+        """Hear the host; if it has nothing to say, jump to the next deadline; if there is none, wait for the outside."""
+        supervisor = self.supervisor
+        if supervisor.poll_host(0) or supervisor.attention or supervisor.kernel.ready:
+            self._receive_waiting()
+            return
+        if self._receive_waiting() or self._held():
+            return
+        supervisor.attend()
+        if supervisor.kernel.ready or supervisor.runner is not None or supervisor.ended_by:
+            return
+        if supervisor.kernel.clock.next_due_ns < KTIME_MAX:
+            if self._input_within(self.grace_s):
+                return
+            self._written.clear()
+            supervisor.kernel.jump()
+        else:
+            self._wait_for_outside()
+
+    def _receive_waiting(self) -> bool:
+        """Take a call that waits at the listener, as that of a task which had blocked in the host."""
+        supervisor = self.supervisor
+        received = False
+        while _is_readable(supervisor.listener):
+            try:
+                supervisor.receive(notify.receive(supervisor.listener))
+            except (InterruptedError, FileNotFoundError):
+                supervisor.attention = True
+                return True
+            received = True
+        return received
+
+    def _held(self) -> bool:
+        """Whether something holds the clock: a task that blocks in the host, or data in flight."""
+        supervisor = self.supervisor
+        in_host = [task for task in supervisor.kernel.tasks.values() if task.state is IN_HOST]
+        if in_host and self._hold("a task blocked in the host"):
+            return True
+        return any(self._is_in_flight(task, fd) for task, fd in self._written) and self._hold("data in flight")
+
+    def _hold(self, reason: str) -> bool:
+        """Wait a moment of real time; False when `reason` has held the clock long enough."""
+        spent = self.held_by.get(reason, 0.0)
+        if spent > IN_FLIGHT_S:
+            return False
+        start = time.monotonic()
+        self.supervisor.poll_host(0.001)
+        self.supervisor.attention = True
+        self.held_by[reason] = spent + time.monotonic() - start
+        return True
+
+    def _is_in_flight(self, task: Tracee, fd: int) -> bool:
+        try:
+            ours = task.fds.task_files().fetch(fd)
+        except OSError:
+            return False
+        try:
+            (unsent,) = INT.unpack(ioctl(ours, SIOCOUTQNSD, bytes(INT.size)))
+            return bool(unsent)
+        except OSError:
+            return False  # not a TCP socket: what is written is there
+        finally:
+            os.close(ours)
+
+    def _input_within(self, timeout_s: float) -> bool:
+        """Wait for input from outside, if anybody watches for it."""
+        if timeout_s <= 0 or not self.supervisor.readiness.watches:
+            return False
+        return bool(self.supervisor.poll_host(timeout_s))
+
+    def _wait_for_outside(self) -> None:
+        """No deadline is left: only the outside can make something happen, or nothing will."""
+        supervisor = self.supervisor
+        if supervisor.outside.look():
+            return
+        in_host = any(task.state is IN_HOST for task in supervisor.kernel.tasks.values())
+        if in_host or (self.external and supervisor.readiness.watches):
+            supervisor.poll_host(OUTSIDE_S)
+            supervisor.attention = True
+            return
+        supervisor.end("deadlock")
+
+
+def _is_readable(fd: int) -> bool:
+    import select
+
+    poll = select.poll()
+    poll.register(fd, select.POLLIN)
+    return bool(poll.poll(0) and poll.poll(0)[0][1] & select.POLLIN)

@@ -1,0 +1,360 @@
+"""Birth, exec and death of real tasks, as ptrace(2) tells them.
+
+The host tells things in an order of its own; here they happen in an order that depends on the program alone. A child is
+ready as soon as its parent's event is handled; when a process dies, all its threads are waited for before anybody runs;
+a vfork parent is ready as soon as its child has called exec or died.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from typing import TYPE_CHECKING
+
+from tickless.abi.sched import CLONE_FILES, CLONE_PARENT, CLONE_THREAD, CLONE_VFORK, CLONE_VM
+from tickless.abi.signal import SIGKILL
+from tickless.host import ptrace
+from tickless.host.fd_table import HostFdTable
+from tickless.host.host_signals import HostSignals
+from tickless.host.memory import AddressSpace
+from tickless.host.task_clock import TaskClock
+from tickless.host.tracee import ELSEWHERE, IN_HOST, NEWBORN, STOPPED, HostGroup, Tracee
+from tickless.kernel import process
+from tickless.kernel.task import DEAD
+
+if TYPE_CHECKING:
+    from tickless.host.launch import Launched
+    from tickless.host.supervisor import Supervisor
+    from tickless.kernel.task import ThreadGroup
+
+BIRTHS = (ptrace.PTRACE_EVENT_FORK, ptrace.PTRACE_EVENT_VFORK, ptrace.PTRACE_EVENT_CLONE)
+
+
+class LifeCycle:
+    """Makes tasks of ptrace's events."""
+
+    def __init__(self, supervisor: Supervisor) -> None:
+        self.supervisor = supervisor
+        self.kernel = supervisor.kernel
+        self.dying: set[ThreadGroup] = set()  # sent SIGKILL: nobody runs before they are dead
+        self.early: set[int] = set()  # tids whose first stop was reaped before their parent's event
+        self.leader_statuses: dict[int, int] = {}  # of leaders that had left before their threads, by tid
+        self.main_status: int | None = None  # PROGRAM's wait status
+        self.main_group: ThreadGroup | None = None
+
+    # Birth
+
+    def adopt_main(self, launched: Launched) -> Tracee:
+        """PROGRAM, in its exec stop."""
+        group = HostGroup(self.kernel, launched.pid, None, "main")
+        group.pidfd = launched.pidfd
+        self.kernel.add_group(group)
+        self.main_group = group
+        task = self._make(launched.pid, group, "main", AddressSpace(launched.pid), None)
+        task.place = STOPPED
+        return task
+
+    def start(self, main: Tracee) -> None:
+        """Let PROGRAM run its first instruction."""
+        main.clock.installed(main)
+        self.supervisor.take_token(main)
+        ptrace.cont(main.tid)
+
+    def _make(self, tid: int, group: ThreadGroup, name: str, space: AddressSpace, fds: HostFdTable | None) -> Tracee:
+        supervisor = self.supervisor
+        task = Tracee(self.kernel, tid, group, name, space, fds or HostFdTable(supervisor, tid), None)  # type: ignore[arg-type]
+        task.signals = HostSignals(supervisor, task)
+        task.attach(supervisor, TaskClock())
+        self.kernel.add_task(task)
+        return task
+
+    def _born(self, parent: Tracee, event: int) -> None:
+        """The parent's call has made a task: it is ready, and the parent goes on."""
+        tid = ptrace.geteventmsg(parent.tid)
+        birth = parent.birth
+        assert birth is not None, f"{parent} made a task without a call"
+        flags = birth.flags
+        name = parent.child_name()
+        if flags & CLONE_THREAD:
+            group: ThreadGroup = parent.group
+        else:
+            group = HostGroup(self.kernel, tid, parent.group.parent if flags & CLONE_PARENT else parent.group, name)
+            group.open_pidfd()  # type: ignore[attr-defined]
+            group.exit_signal = birth.exit_signal
+            group.parent_thread = None if flags & CLONE_PARENT else parent
+            self.kernel.add_group(group)
+        space = parent.memory if flags & CLONE_VM else parent.memory.forked(tid)
+        if flags & CLONE_VM:
+            space.join(tid)
+        fds = parent.fds if flags & CLONE_FILES else parent.fds.forked(tid)
+        if flags & CLONE_FILES:
+            fds.join(tid)
+        child = self._make(tid, group, name, space, fds)
+        child.clear_child_tid = birth.clear_child_tid
+        child.clock = parent.clock if flags & CLONE_VM else parent.clock.forked(space)
+        child.place = STOPPED if tid in self.early else NEWBORN
+        self.early.discard(tid)
+        self.supervisor.queue(child)
+        if event == ptrace.PTRACE_EVENT_VFORK or flags & CLONE_VFORK:
+            child.vfork_parent = parent
+            parent.state = IN_HOST
+            self._drop_token(parent)
+        ptrace.cont(parent.tid)
+
+    def await_birth(self, task: Tracee) -> None:
+        """Wait for a newborn's first stop."""
+        _, status = os.waitpid(task.tid, ptrace.WALL)
+        if os.WIFSTOPPED(status) and ptrace.stop_event(status) == ptrace.PTRACE_EVENT_STOP:
+            task.place = STOPPED
+        else:
+            self._handle_all([(task.tid, status)])
+
+    def task_of(self, tid: int) -> Tracee | None:
+        """The task that a notification is from. One that nobody knows was made with CLONE_UNTRACED: it is seized."""
+        task = self.kernel.tasks.get(tid)
+        if task is None:
+            self.supervisor.attend()
+            task = self.kernel.tasks.get(tid)
+        assert task is None or isinstance(task, Tracee)
+        return task if task is not None else self._seize_untraced(tid)
+
+    def _seize_untraced(self, tid: int) -> Tracee | None:
+        try:
+            ptrace.seize(tid, self.supervisor.trace_options)
+            parent_tid = _status_number(tid, "PPid:")
+            parent = self.kernel.tasks.get(parent_tid)
+        except OSError:
+            return None  # it has died
+        if not isinstance(parent, Tracee):
+            parent = self.supervisor.main
+        group = HostGroup(self.kernel, tid, parent.group, parent.child_name())
+        group.open_pidfd()
+        self.kernel.add_group(group)
+        return self._make(tid, group, group.name, AddressSpace(tid), None)
+
+    # Going on
+
+    def go_on(self, task: Tracee) -> None:
+        """Let a stopped task run, with the signal that it was stopped for."""
+        signo, task.injected = task.injected, 0
+        if task.clock.granted:
+            task.clock.give(self.supervisor)
+        ptrace.cont(task.tid, signo)
+
+    def stopped(self, task: Tracee) -> None:
+        """The task is in a ptrace stop: if it holds the token it goes on, otherwise it waits for it."""
+        task.place = STOPPED
+        if self.supervisor.runner is task and not task.group.stopped_by:
+            task.place = ELSEWHERE
+            self.go_on(task)
+            return
+        self._drop_token(task)
+        self.supervisor.queue(task)
+
+    def _drop_token(self, task: Tracee) -> None:
+        if self.supervisor.runner is task:
+            self.supervisor.runner = None
+
+    # Events
+
+    def reap(self) -> None:
+        """Take in every event that the host has for us."""
+        events = []
+        while True:
+            try:
+                tid, status = os.waitpid(-1, os.WNOHANG | ptrace.WALL)
+            except ChildProcessError:
+                break
+            if tid == 0:
+                if events:
+                    self._handle_all(events)
+                    events = []
+                    continue
+                if not self._await_the_dying():
+                    break
+                continue
+            events.append((tid, status))
+        self._handle_all(events)
+
+    def _await_the_dying(self) -> bool:
+        """Wait for a thread of a process that was killed; False when there is none."""
+        for group in sorted(self.dying, key=lambda group: group.tgid):
+            if group.threads:
+                # The leader's status comes last.
+                tid = group.threads[-1].tid
+                _, status = os.waitpid(tid, ptrace.WALL)
+                self._handle_all([(tid, status)])
+                return True
+            self.dying.discard(group)
+        return False
+
+    def _handle_all(self, events: list[tuple[int, int]]) -> None:
+        """Stops first, then deaths, process by process."""
+        deaths = []
+        for tid, status in events:
+            if os.WIFSTOPPED(status):
+                self._handle_stop(tid, status)
+            else:
+                deaths.append((tid, status))
+        for tid, status in deaths:
+            task = self.kernel.tasks.get(tid)
+            if isinstance(task, Tracee):
+                self._died(task, status)
+            else:
+                self.leader_statuses[tid] = status
+
+    def take_in(self, tid: int, status: int) -> None:
+        """Handle an event that somebody else has waited for."""
+        self._handle_all([(tid, status)])
+
+    def _handle_stop(self, tid: int, status: int) -> None:
+        task = self.kernel.tasks.get(tid)
+        event = ptrace.stop_event(status)
+        if not isinstance(task, Tracee):
+            if event == ptrace.PTRACE_EVENT_STOP:
+                self.early.add(tid)
+            return
+        if event in BIRTHS:
+            self._born(task, event)
+        elif event == ptrace.PTRACE_EVENT_EXEC:
+            self._called_exec(task)
+        elif event == ptrace.PTRACE_EVENT_VFORK_DONE:
+            task.place = STOPPED
+            self.supervisor.queue(task)
+        elif event == ptrace.PTRACE_EVENT_STOP:
+            self.supervisor.stops.event_stop(task, os.WSTOPSIG(status))
+        else:
+            self.supervisor.stops.delivery_stop(task, os.WSTOPSIG(status))
+
+    def _called_exec(self, task: Tracee) -> None:
+        """The process runs a new program: one thread is left, and what belonged to the old one is gone."""
+        old_tid = ptrace.geteventmsg(task.tid)
+        if old_tid != task.tid:
+            task = self._took_the_leaders_place(task, old_tid)
+        for other in [other for other in task.group.threads if other is not task]:
+            self._forget(other)
+            process.exit_task(self.kernel, other, None)
+        task.memory.leave(task.tid)
+        task.memory = AddressSpace(task.tid)
+        task.fds.leave(task.tid)
+        task.fds = HostFdTable(self.supervisor, task.tid)
+        task.clear_child_tid = task.robust_list = 0
+        task.notification = 0
+        # posix_timers.exec(task.group)
+        task.clock = TaskClock()
+        task.clock.installed(task)
+        self.supervisor.attention = True  # close-on-exec may have dropped last references
+        self._release_vfork_parent(task)
+        self.stopped(task)
+
+    def _took_the_leaders_place(self, leader: Tracee, old_tid: int) -> Tracee:
+        """exec from another thread: it has the leader's tid from now on, and the leader has vanished without a status."""
+        task = self.kernel.tasks[old_tid]
+        assert isinstance(task, Tracee)
+        if leader.state is not DEAD and leader is not task:
+            self._forget(leader)
+            process.exit_task(self.kernel, leader, None)
+        task.memory.join(leader.tid)
+        task.memory.leave(old_tid)
+        task.fds.tids[task.fds.tids.index(old_tid)] = leader.tid
+        del self.kernel.tasks[old_tid]
+        task.tid = leader.tid
+        self.kernel.tasks[task.tid] = task
+        if self.supervisor.runner is leader:
+            self.supervisor.runner = task
+        return task
+
+    def _release_vfork_parent(self, child: Tracee) -> None:
+        """The child has let go of its parent's memory: the parent's stop is on the way."""
+        parent, child.vfork_parent = child.vfork_parent, None
+        if parent is None or parent.state is DEAD:
+            return
+        while parent.state is IN_HOST:
+            _, status = os.waitpid(parent.tid, ptrace.WALL)
+            self._handle_all([(parent.tid, status)])
+
+    # Death
+
+    def _died(self, task: Tracee, status: int) -> None:
+        """A status of death: all that die with it are waited for, then they die in order of birth."""
+        statuses = {task: status}
+        group = task.group
+        for other in sorted(group.threads, key=lambda thread: thread.tid == group.tgid):
+            if other is not task and isinstance(other, Tracee) and self._is_dying(other):
+                _, other_status = os.waitpid(other.tid, ptrace.WALL)
+                while os.WIFSTOPPED(other_status):
+                    ptrace.cont(other.tid)
+                    _, other_status = os.waitpid(other.tid, ptrace.WALL)
+                statuses[other] = other_status
+        for dead in [thread for thread in group.threads if thread in statuses]:
+            assert isinstance(dead, Tracee)
+            self._bury(dead, statuses[dead])
+
+    def _bury(self, task: Tracee, status: int) -> None:
+        self._forget(task)
+        self._release_vfork_parent(task)
+        group = task.group
+        if len(group.threads) == 1:
+            if task.tid != group.tgid:
+                status = group.final_status = self._leader_status(group.tgid)
+            if group is self.main_group:
+                self.main_status = status
+        self.supervisor.attention = True
+        process.exit_task(self.kernel, task, status)
+
+    def _leader_status(self, tgid: int) -> int:
+        """The status of a process whose leader had left: the host gives it after its last thread's."""
+        if tgid not in self.leader_statuses:
+            _, self.leader_statuses[tgid] = os.waitpid(tgid, ptrace.WALL)
+        return self.leader_statuses.pop(tgid)
+
+    def _forget(self, task: Tracee) -> None:
+        """The task is over for the host: what it had of the supervisor goes."""
+        self._drop_token(task)
+        task.memory.leave(task.tid)
+        task.fds.leave(task.tid)
+
+    def kill_all(self) -> None:
+        """SIGKILL everything that is left, and wait until it is gone."""
+        for tgid, group in self.kernel.groups.items():
+            if group.threads:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(tgid, SIGKILL)
+        while self._reap_any():
+            pass
+
+    def _reap_any(self) -> bool:
+        try:
+            tid, status = os.waitpid(-1, ptrace.WALL)
+        except ChildProcessError:
+            return False
+        if os.WIFSTOPPED(status):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(tid, SIGKILL)
+                ptrace.cont(tid)
+        return True
+
+    def _is_dying(self, task: Tracee) -> bool:
+        """Whether a group exit or SIGKILL has got the thread: it is set at once, though it dies a little later."""
+        if not os.path.exists(f"/proc/{task.tid}"):
+            return True
+        return bool(task.signals.host_pending()[0] >> (SIGKILL - 1) & 1) or state_of(task.tid) in "ZX"
+
+    def leader_left(self, task: Tracee) -> None:
+        """A leader calls exit(2) while its threads live on: the host tells of it only when the last of them is gone."""
+        self._forget(task)
+        process.exit_task(self.kernel, task, None)
+
+
+def state_of(tid: int) -> str:
+    """The state letter of a task, X if it is gone. proc(5)."""
+    try:
+        with open(f"/proc/{tid}/stat", "rb", buffering=0) as file:
+            return chr(file.read(512).rpartition(b")")[2].split()[0][0])
+    except OSError:
+        return "X"
+
+
+def _status_number(tid: int, field: str) -> int:
+    with open(f"/proc/{tid}/status") as file:
+        return next(int(line.split()[1]) for line in file if line.startswith(field))

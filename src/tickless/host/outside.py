@@ -1,0 +1,193 @@
+"""What comes from outside the run: signals that only the host knows of, and tasks that block in the host unforeseen."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from typing import TYPE_CHECKING
+
+from tickless.abi.epoll import EPOLLIN
+from tickless.abi.errno import ERESTARTSYS
+from tickless.abi.siginfo import SI_USER, SigInfo
+from tickless.host import ptrace
+from tickless.host.life_cycle import state_of
+from tickless.host.tracee import IN_HOST, STOPPED, Tracee
+from tickless.kernel.signals import send_signal
+from tickless.kernel.task import BLOCKED
+
+if TYPE_CHECKING:
+    from types import FrameType
+
+    from tickless.host.supervisor import Supervisor
+    from tickless.kernel.task import ThreadGroup
+
+# Ticks of the safety net (10 ms each) that a task may sleep in the host before others go on.
+FORESEEN_TICKS = 2
+# Ticks of pure computing, with others ready, before the token is taken away: a last resort.
+COMPUTING_TICKS = 10
+
+
+class OutsideSigInfo(SigInfo):
+    """A signal that the host has and whose siginfo only it knows."""
+
+
+class Outside:
+    """Signals to us and to the tasks from people and programs outside, and the safety net."""
+
+    def __init__(self, supervisor: Supervisor) -> None:
+        self.supervisor = supervisor
+        self.received: list[int] = []  # signals to ourselves that are to be passed to the program
+        self.ends_at_ns: int | None = None  # real time, on the monotonic clock
+        self.interrupts = 0  # SIGINTs so far: the second one ends the run
+        self._wake_read, self._wake_write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        supervisor.master.register(self._wake_read, EPOLLIN, self._woken)
+
+    def install(self) -> None:
+        """Take the signals that matter to a run; the interval timer is the safety net's."""
+        signal.set_wakeup_fd(self._wake_write, warn_on_full_buffer=False)
+        signal.signal(signal.SIGCHLD, self._on_child)
+        signal.signal(signal.SIGALRM, self._on_tick)
+        for signo in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGUSR1, signal.SIGUSR2):
+            if signal.getsignal(signo) is not signal.SIG_IGN:
+                signal.signal(signo, self._on_signal)
+        signal.setitimer(signal.ITIMER_REAL, 0.01, 0.01)
+
+    def uninstall(self) -> None:
+        """The run is over."""
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.set_wakeup_fd(-1)
+
+    def _on_child(self, signo: int, frame: FrameType | None) -> None:
+        self.supervisor.attention = True
+
+    def _on_tick(self, signo: int, frame: FrameType | None) -> None:
+        # Its main use is to interrupt a blocking receive.
+        if self.ends_at_ns is not None and time.monotonic_ns() >= self.ends_at_ns:
+            self.supervisor.end("timeout")
+
+    def _on_signal(self, signo: int, frame: FrameType | None) -> None:
+        self.received.append(signo)
+        self.supervisor.attention = True
+
+    def _woken(self, events: int) -> None:
+        os.read(self._wake_read, 4096)
+
+    def attend(self) -> None:
+        """Pass on what came to ourselves."""
+        while self.received:
+            signo = self.received.pop(0)
+            if signo == signal.SIGINT:
+                self.interrupts += 1
+                if self.interrupts > 1:
+                    self.supervisor.end("interrupted")
+                    return
+            self._pass_to_program(signo)
+
+    def _pass_to_program(self, signo: int) -> None:
+        """A signal to tickless is meant for PROGRAM. A terminal has sent it to the tasks as well."""
+        self.look()
+        if not self._terminal_sent_it(signo):
+            self.signal_program(signo, "signal from outside")
+
+    def signal_program(self, signo: int, cause: str) -> None:
+        """Send PROGRAM a signal, as a kill from outside would."""
+        group = self.supervisor.life.main_group
+        if group is None or not group.threads:
+            return
+        self.supervisor.kernel.cause = cause
+        send_signal(group, SigInfo(signo, SI_USER, pid=os.getppid(), uid=os.getuid()))
+        self.supervisor.kernel.cause = ""
+
+    def time_out_after(self, timeout_ns: int) -> None:
+        """End the run when it has taken that much real time."""
+        self.ends_at_ns = time.monotonic_ns() + timeout_ns
+
+    def _terminal_sent_it(self, signo: int) -> bool:
+        """Whether we and the program are the foreground job of a terminal whose key sends `signo`."""
+        if signo not in (signal.SIGINT, signal.SIGQUIT):
+            return False
+        group = self.supervisor.life.main_group
+        assert group is not None
+        try:
+            terminal = os.open("/dev/tty", os.O_RDONLY | os.O_NOCTTY | os.O_CLOEXEC)
+        except OSError:
+            return False
+        try:
+            foreground = os.tcgetpgrp(terminal)
+        except OSError:
+            return False
+        finally:
+            os.close(terminal)
+        return foreground == os.getpgrp() == os.getpgid(group.tgid)
+
+    def look(self) -> bool:
+        """Find signals that the host has pending for parked tasks and we lack; whether somebody has something to do."""
+        for group in tuple(self.supervisor.kernel.groups.values()):
+            if group.threads:
+                self._look_at(group)
+        return self.supervisor.runner is not None or bool(self.supervisor.kernel.ready)
+
+    def _look_at(self, group: ThreadGroup) -> None:
+        for task in tuple(group.threads):
+            assert isinstance(task, Tracee)
+            if task.state is not BLOCKED:
+                continue
+            own, shared = task.signals.host_pending()
+            known = task.pending.mask | group.pending.mask
+            new = (own | shared) & ~known & ~sum(1 << (signo - 1) for signo in task.signals.consumed)
+            if not new:
+                continue
+            if new & ~task.signals.blocked():
+                self._interrupted(task, new & ~task.signals.blocked())
+            else:
+                self._learn(task, new)
+            return
+
+    def _interrupted(self, task: Tracee, new: int) -> None:
+        """The task does not block it: its call ends, and the host delivers."""
+        self.supervisor.kernel.cause = "signal from outside"
+        for signo in range(1, 65):
+            if new >> (signo - 1) & 1:
+                send_signal(task.group, OutsideSigInfo(signo), ring=False)
+        self.supervisor.kernel.cause = ""
+
+    def _learn(self, task: Tracee, new: int) -> None:
+        """The task blocks it, so a signalfd or a wait may want it: ask the host for its siginfo.
+
+        That takes a stop, so the call is interrupted, and goes on when the host makes it again.
+        """
+        supervisor = self.supervisor
+        ptrace.interrupt(task.tid)
+        supervisor.send(task, 0, -ERESTARTSYS, 0)
+        task.resumes = task.answered_restart = True
+        _, status = os.waitpid(task.tid, ptrace.WALL)
+        if not os.WIFSTOPPED(status):
+            supervisor.life.take_in(task.tid, status)
+            return
+        infos = [(True, raw) for raw in ptrace.peeksiginfo(task.tid, 64, shared=True)]
+        infos += [(False, raw) for raw in ptrace.peeksiginfo(task.tid, 64, shared=False)]
+        for shared, raw in infos:
+            info = SigInfo.unpack(raw)
+            if new >> (info.signo - 1) & 1:
+                send_signal(task.group, info, None if shared else task, ring=False)
+        task.place = STOPPED
+        supervisor.life.go_on(task)
+
+    def safety_net(self) -> None:
+        """Every tick of real time: has the token's holder left, is it blocked in the host, does it compute for ever?"""
+        supervisor = self.supervisor
+        task = supervisor.runner
+        if task is None:
+            return
+        task.idle_ticks += 1
+        state = state_of(task.tid)
+        if state == "Z" and len(task.group.threads) > 1:
+            supervisor.life.leader_left(task)
+        elif state == "S" and task.idle_ticks > FORESEEN_TICKS:
+            supervisor.runner = None
+            task.state = IN_HOST
+        elif state == "R" and task.idle_ticks > COMPUTING_TICKS and supervisor.kernel.ready:
+            ptrace.interrupt(task.tid)
+            supervisor.runner = None
+            task.state = IN_HOST

@@ -1,0 +1,125 @@
+"""How the kernel learns what a host file is ready for, and lets the host do a call that can no longer block."""
+
+from __future__ import annotations
+
+import os
+import socket
+import struct
+from collections.abc import Callable
+from fcntl import F_GETFL, fcntl
+from typing import TYPE_CHECKING
+
+from tickless.abi.epoll import EPOLL_CTL_DEL, EPOLL_EVENT, EPOLLIN
+from tickless.abi.errno import EAGAIN, EPERM
+from tickless.host.host_files import HostWatch, Shadow
+from tickless.kernel.outcome import PASS_ON, Answer, Blocked, Result
+from tickless.kernel.wait_queue import WaitQueue, sleep_until
+
+if TYPE_CHECKING:
+    from tickless.host.supervisor import Supervisor
+    from tickless.host.tracee import Tracee
+    from tickless.kernel.host_file import HostFile
+    from tickless.kernel.task import Task
+
+TIMEVAL = struct.Struct("qq")
+
+
+class Watch:
+    """A parked call's interest in host files."""
+
+    def __init__(self, readiness: Readiness, task: Tracee, wants: list[tuple[int, int]]) -> None:
+        self.queue = WaitQueue()
+        self._watch = HostWatch(readiness.supervisor.master, task.fds.task_files(), wants, self.queue.wake_all)
+        readiness.watches += 1
+        self._readiness = readiness
+
+    def close(self) -> None:
+        self._watch.close()
+        self._readiness.watches -= 1
+
+
+class Interests:
+    """The host files of one virtual epoll."""
+
+    def __init__(self, readiness: Readiness, on_ready: Callable[[], object]) -> None:
+        self._readiness = readiness
+        self._shadow = Shadow(readiness.supervisor.master, on_ready)
+        readiness.watches += 1
+
+    def control(self, task: Task, op: int, fd: int, events: int, data: int) -> int:
+        event = EPOLL_EVENT.pack(events, data) if op != EPOLL_CTL_DEL else bytes(EPOLL_EVENT.size)
+        return self._shadow.control(task.fds.task_files(), op, fd, event)  # type: ignore[attr-defined]
+
+    def collect(self, room: int) -> list[tuple[int, int]]:
+        return self._shadow.collect(room)
+
+    def is_ready(self) -> bool:
+        return self._shadow.has_events()
+
+    def close(self) -> None:
+        self._shadow.close()
+        self._readiness.watches -= 1
+
+
+class Readiness:
+    """The host's word on its own files."""
+
+    def __init__(self, supervisor: Supervisor) -> None:
+        self.supervisor = supervisor
+        self.watches = 0  # parked calls and epolls that watch host files: input from outside may come
+
+    def poll(self, task: Tracee, wants: list[tuple[int, int]]) -> dict[int, int]:
+        return task.fds.task_files().poll(wants)
+
+    def watch(self, task: Tracee, wants: list[tuple[int, int]]) -> Watch:
+        return Watch(self, task, wants)
+
+    def interests(self, on_ready: Callable[[], object]) -> Interests:
+        return Interests(self, on_ready)
+
+    def pass_on_when_ready(self, task: Tracee, fd: int, file: HostFile, events: int) -> Result:
+        # A message that is read may hold the last reference to a description in flight.
+        self.supervisor.attention = True
+        files = task.fds.task_files()
+        try:
+            ours = files.fetch(fd)
+        except OSError as error:
+            if error.errno != EPERM:
+                return PASS_ON  # EBADF: the host says so itself
+            return PASS_ON  # not dumpable, and we are an ordinary user: the safety net has to do
+        try:
+            if events != EPOLLIN:
+                self.supervisor.written(task, fd, ours)
+            if fcntl(ours, F_GETFL) & os.O_NONBLOCK:
+                return PASS_ON
+            timeout_ns = _socket_timeout_ns(ours, events)
+        finally:
+            os.close(ours)
+        if files.poll([(fd, events)]):
+            return PASS_ON
+        return self._park(task, fd, events, timeout_ns)
+
+    def _park(self, task: Tracee, fd: int, events: int, timeout_ns: int | None) -> Blocked:
+        clock = self.supervisor.kernel.clock
+        deadline_ns = None if timeout_ns is None else clock.now_ns + timeout_ns
+        files = task.fds.task_files()
+        watch = self.watch(task, [(fd, events)])
+        try:
+            ready = yield from sleep_until(
+                task, (watch.queue,), lambda: 0 if files.poll([(fd, events)]) else None, deadline_ns
+            )
+        finally:
+            watch.close()
+        answer: Answer = -EAGAIN if ready is None else PASS_ON
+        return answer
+
+
+def _socket_timeout_ns(ours: int, events: int) -> int | None:
+    """SO_RCVTIMEO or SO_SNDTIMEO of a socket, in ns; None for none. socket(7)."""
+    option = socket.SO_RCVTIMEO if events & EPOLLIN else socket.SO_SNDTIMEO
+    try:
+        with socket.socket(fileno=os.dup(ours)) as other:
+            seconds, micros = TIMEVAL.unpack(other.getsockopt(socket.SOL_SOCKET, option, TIMEVAL.size))
+    except OSError:
+        return None  # not a socket
+    return (seconds * 10**9 + micros * 1000) or None

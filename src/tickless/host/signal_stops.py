@@ -1,0 +1,152 @@
+"""Signal-delivery stops, and the three times that we interfere with a call because of a signal.
+
+The host decides when a signal is delivered. At the stop its siginfo is replaced by ours, or the signal is suppressed
+when it was only our bell for one that somebody has read meanwhile.
+"""
+
+from __future__ import annotations
+
+import os
+from struct import Struct
+from typing import TYPE_CHECKING
+
+from tickless.abi.arch import ARCH
+from tickless.abi.errno import EINTR, ERESTART_RESTARTBLOCK, ERESTARTNOHAND, ERESTARTNOINTR, ERESTARTSYS
+from tickless.abi.numbers import number_of
+from tickless.abi.siginfo import SI_KERNEL, SI_TKILL, SI_USER, SigInfo
+from tickless.abi.signal import SIGCHLD, STOPPING_BY_DEFAULT, sigmask
+from tickless.host import notify, ptrace
+from tickless.host.outside import OutsideSigInfo
+from tickless.host.tracee import STOPPED, Tracee
+from tickless.kernel.signals import ALL_SIGNALS
+
+if TYPE_CHECKING:
+    from tickless.host.supervisor import Supervisor
+
+WORD = (1 << 64) - 1
+SIGSET_AND_TIMEOUT = Struct("QQQ")
+# Below the stack pointer lie 128 bytes that belong to the function that runs (the red zone of the x86-64 ABI).
+SCRATCH_BELOW_STACK = 512
+
+
+
+class SignalStops:
+    """What happens to signals at the host's stops."""
+
+    def __init__(self, supervisor: Supervisor) -> None:
+        self.supervisor = supervisor
+        self.pid = os.getpid()
+        self.filter_numbers: frozenset[int] = frozenset()  # the calls that the filter may trap
+
+    def delivery_stop(self, task: Tracee, signo: int) -> None:
+        """The host is about to deliver `signo`."""
+        self._repair_cancelled_call(task)
+        raw = ptrace.getsiginfo(task.tid)
+        theirs = SigInfo.unpack(raw)
+        rung = theirs.pid == self.pid and theirs.code in (SI_USER, SI_TKILL)
+        thread_first = theirs.code == SI_TKILL
+        sets = (task.pending, task.group.pending) if thread_first or not rung else (task.group.pending, task.pending)
+        ours = sets[0].pop_signal(signo) or sets[1].pop_signal(signo)
+        if ours is None and (rung or (signo == SIGCHLD and theirs.code > 0 and theirs.code != SI_KERNEL)):
+            signo = 0
+        elif ours is not None and not isinstance(ours, OutsideSigInfo):
+            ptrace.setsiginfo(task.tid, ours.pack())
+        if signo and sigmask(signo) & STOPPING_BY_DEFAULT & ~task.signals.caught():
+            task.group.stop(signo)  # a stop is virtual: the host must never see it
+            signo = 0
+        if signo and self.supervisor.kernel.listener is not None:
+            self.supervisor.kernel.listener.signal_delivered(task, ours or theirs)
+        task.injected = signo
+        self.supervisor.life.stopped(task)
+
+    def event_stop(self, task: Tracee, signo: int) -> None:
+        """A stop of PTRACE_INTERRUPT, or the first one of a new task."""
+        self.supervisor.life.stopped(task)
+
+    def _repair_cancelled_call(self, task: Tracee) -> None:
+        """A signal that came between a call and our receiving it has cancelled the call: the host must make it again.
+
+        WAIT_KILLABLE_RECV protects a call only once it was received. We know that it was not, if the result is
+        ERESTARTSYS and we did not say so. Set to ERESTARTNOINTR it is made again whatever handler runs.
+        """
+        if task.answered_restart:
+            task.answered_restart = False
+            return
+        registers = ptrace.getregs(task.tid).words
+        names = ptrace.REGISTERS
+        if registers[names.result] == WORD + 1 - ERESTARTSYS and registers[names.call_number] in self.filter_numbers:
+            ptrace.poke_register(task.tid, names.result, WORD + 1 - ERESTARTNOINTR)
+
+    def restart(self, task: Tracee, code: int) -> None:
+        """Answer a call that a signal interrupted: the handler's SA_RESTART decides, so the host must."""
+        if code == ERESTART_RESTARTBLOCK:
+            code = EINTR  # the host's own restart block knows nothing of this sleep
+        task.answered_restart = code in (ERESTARTSYS, ERESTARTNOHAND, ERESTARTNOINTR)
+        self.supervisor.send(task, 0, -code, 0)
+
+    def take_from_host(self, task: Tracee, answer: int) -> None:
+        """Answer a call that has taken pending signals, and take them from the host as well, or the bell goes stale.
+
+        At the stop that follows the answer the task makes an rt_sigtimedwait of its own for each signal, and then
+        has its registers back.
+        """
+        taken, task.signals.consumed[:] = tuple(task.signals.consumed), []
+        ptrace.interrupt(task.tid)
+        self.supervisor.send(task, max(answer, 0), min(answer, 0), 0)
+        if not self._await_event_stop(task):
+            return
+        saved = ptrace.getregs(task.tid)
+        scratch = saved.words[ptrace.REGISTERS.stack_pointer] - SCRATCH_BELOW_STACK
+        mask = ptrace.getsigmask(task.tid)
+        # With all signals blocked no delivery can come before the injected call's own stop.
+        ptrace.setsigmask(task.tid, ALL_SIGNALS)
+        before = os.pread(task.memory.fd, SIGSET_AND_TIMEOUT.size, scratch)
+        for signo in taken:
+            os.pwrite(task.memory.fd, SIGSET_AND_TIMEOUT.pack(sigmask(signo), 0, 0), scratch)
+            if not self._inject(task, saved, scratch):
+                return
+        os.pwrite(task.memory.fd, before, scratch)
+        ptrace.setsigmask(task.tid, mask)
+        ptrace.setregs(task.tid, saved)
+        self.supervisor.life.stopped(task)
+
+    def _inject(self, task: Tracee, saved: ptrace.Registers, scratch: int) -> bool:
+        """Let the task call rt_sigtimedwait(scratch, NULL, scratch + 8, 8); False if it died."""
+        names = ptrace.REGISTERS
+        registers = ptrace.Registers.from_buffer_copy(saved)
+        words = registers.words
+        words[names.result] = _RT_SIGTIMEDWAIT
+        words[names.call_number] = WORD
+        words[names.instruction_pointer] = saved.words[names.instruction_pointer] - _SYSCALL_INSTRUCTION
+        for name, value in zip(names.arguments, (scratch, 0, scratch + 8, 8), strict=False):
+            words[name] = value
+        ptrace.setregs(task.tid, registers)
+        ptrace.step(task.tid)
+        # Everybody else is parked, so the next call is this one.
+        received = notify.receive_uninterrupted(self.supervisor.listener)
+        assert received[1] == task.tid, "somebody runs without the token"
+        notify.pass_on(self.supervisor.listener, received[0])
+        _, status = os.waitpid(task.tid, ptrace.WALL)
+        if not os.WIFSTOPPED(status):
+            self.supervisor.life.take_in(task.tid, status)
+            return False
+        return True
+
+    def _await_event_stop(self, task: Tracee) -> bool:
+        """Wait for the stop that PTRACE_INTERRUPT asked for; False if the task died instead."""
+        while True:
+            _, status = os.waitpid(task.tid, ptrace.WALL)
+            if not os.WIFSTOPPED(status):
+                self.supervisor.life.take_in(task.tid, status)
+                return False
+            if ptrace.stop_event(status) == ptrace.PTRACE_EVENT_STOP:
+                task.place = STOPPED
+                self.supervisor.runner = task
+                return True
+            self.delivery_stop(task, os.WSTOPSIG(status))
+            ptrace.interrupt(task.tid)
+
+
+_RT_SIGTIMEDWAIT = number_of(ARCH, "rt_sigtimedwait") or 0
+_SYSCALL_INSTRUCTION = {"x86_64": 2, "aarch64": 4}[ARCH]
+

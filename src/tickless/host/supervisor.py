@@ -1,0 +1,295 @@
+"""Carries real programs to the kernel: one task at a time runs, and every trapped call of it is answered here.
+
+The task that runs holds the token (`runner`). All others are parked in a call, stopped by ptrace, in vfork, or dead. So
+"nobody has anything to do" is a fact, and then the clock may jump.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+from errno import ENOENT
+from fcntl import ioctl
+from typing import TYPE_CHECKING
+
+from tickless.abi.arch import ARCH
+from tickless.abi.errno import ERESTART_RESTARTBLOCK, ERESTARTSYS
+from tickless.abi.numbers import number_of
+from tickless.host import notify
+from tickless.host.idle import Idle
+from tickless.host.life_cycle import LifeCycle
+from tickless.host.master import Master
+from tickless.host.outside import Outside
+from tickless.host.placeholder import Placeholders
+from tickless.host.readiness import Readiness
+from tickless.host.signal_stops import SignalStops
+from tickless.host.tracee import ELSEWHERE, IN_CALL, NEWBORN, STOPPED, Tracee
+from tickless.kernel.errors import Errno
+from tickless.kernel.outcome import PASS_ON, Answer, PassOn
+from tickless.kernel.task import BLOCKED, DEAD, READY, RUNNING
+
+if TYPE_CHECKING:
+    from tickless.host.launch import Launched
+    from tickless.host.notify import Notification
+    from tickless.kernel.kernel import Kernel
+    from tickless.kernel.task import ThreadGroup
+
+# Calls that a task may make before another that is ready gets the token.
+SLICE = 20
+# How often the safety net looks at a task that makes no calls, in s of real time.
+SAFETY_NET_S = 0.01
+
+_libc = ctypes.PyDLL(None, use_errno=True)
+_TGKILL = ctypes.c_long(number_of(ARCH, "tgkill") or 0)
+
+
+class Supervisor:
+    """The tracer and notification listener of a run."""
+
+    def __init__(self, kernel: Kernel, launched: Launched, *, costs: list[int], cpus: frozenset[int]) -> None:
+        self.kernel = kernel
+        self.listener = launched.listener
+        self.cpus = cpus  # what sched_getaffinity tells the program
+        self.costs = costs  # virtual ns that each call takes, by number
+        self.master = Master()
+        self.placeholders = Placeholders(self.master)
+        self.readiness = Readiness(self)
+        self.life = LifeCycle(self)
+        self.stops = SignalStops(self)
+        self.idle = Idle(self)
+        self.outside = Outside(self)
+        self.runner: Tracee | None = None
+        self.notification = 0  # the id of the call being served
+        self.attention = False  # the next call has to wait until `attend` has run
+        self.reap_needed = False
+        self.slice_left = SLICE
+        self.ended_by: str | None = None  # why the run is to end before its tasks do
+        self.main = self.life.adopt_main(launched)
+
+    # The loop
+
+    def run(self) -> None:
+        """Serve until the last task has ended, or `end` was called."""
+        kernel = self.kernel
+        self.life.start(self.main)
+        while kernel.tasks and self.ended_by is None:
+            if self.runner is not None:
+                self._run_token()
+            elif self.attention or self.reap_needed:
+                self.attend()
+            else:
+                task = kernel.pick()
+                if task is not None:
+                    assert isinstance(task, Tracee)
+                    self.dispatch(task)
+                else:
+                    self.idle.wait()
+
+    def end(self, why: str) -> None:
+        """Stop after what is being done now."""
+        self.ended_by = self.ended_by or why
+        self.attention = True
+
+    def _run_token(self) -> None:
+        try:
+            if self.kernel.listener is not None or self.runner is None:
+                self.receive(notify.receive(self.listener))
+            else:
+                self.serve_runner()
+        except InterruptedError:
+            self.attend()
+            self.outside.safety_net()
+        except OSError as error:
+            if error.errno != ENOENT:
+                raise
+            self.attend()  # the task of that call has died, or a signal came first
+
+    def serve_runner(self) -> None:
+        """Serve the calls of the task that holds the token until something else comes: all here is paid per call."""
+        task = self.runner
+        assert task is not None, "nobody holds the token"
+        tid, clock, costs, table, ready = task.tid, self.kernel.clock, self.costs, self.kernel.table, self.kernel.ready
+        listener, call, unpack, pack = self.listener, ioctl, notify.unpack_notification, notify.pack_answer
+        receive, send, zeroed, passed_on = notify.RECEIVE, notify.SEND, notify.ZEROED, notify.CONTINUE
+        task_clock, consumed = task.clock, task.signals.consumed
+        self.kernel.current = task
+        while True:
+            received = unpack(call(listener, receive, zeroed))
+            note, who, _, number, _, address, a, b, c, d, e, f = received
+            if task_clock.granted:
+                clock.now_ns = task_clock.take(clock.now_ns, address)
+            clock.now_ns = now_ns = clock.now_ns + costs[number]
+            if who != tid or self.attention or clock.next_due_ns <= now_ns or (ready and self._slice_is_over()):
+                self.receive(received, charged=True)
+                return
+            self.notification = task.notification = note
+            task.call = number
+            try:
+                result = table[number](task, a, b, c, d, e, f)  # type: ignore[misc]
+            except Errno as error:
+                result = -error.number
+            if result.__class__ is int and not consumed and result > -ERESTARTSYS:  # type: ignore[operator]
+                if task_clock.granted:
+                    task_clock.give(self)
+                call(listener, send, pack(note, result, 0, 0) if result >= 0 else pack(note, 0, result, 0))  # type: ignore[operator]
+            elif result is PASS_ON:
+                if task_clock.granted:
+                    task_clock.give(self)
+                call(listener, send, pack(note, 0, 0, passed_on))
+            else:
+                self._took_a_call(task, received)
+                self.settle(task, self.kernel.take_result(task, result))
+                return
+
+    def _slice_is_over(self) -> bool:
+        self.slice_left -= 1
+        return self.slice_left < 0
+
+    # One call
+
+    def receive(self, received: Notification, *, charged: bool = False) -> None:
+        """Serve one call with everything that may have to come before it."""
+        task = self.life.task_of(received[1])
+        if task is None:
+            return
+        clock = self.kernel.clock
+        if not charged:
+            if task.clock.granted:
+                clock.now_ns = task.clock.take(clock.now_ns, received[5])
+            clock.now_ns += self.costs[received[3]]
+        holds_token = task is self.runner
+        self._took_a_call(task, received)
+        if holds_token:
+            self.runner = None
+        if self.attention:
+            self.attend()
+        if task.state is DEAD:
+            return
+        self.kernel.handle_timer_irq(clock.now_ns)
+        if task.resumes:
+            # The host makes an interrupted call again: the parked one goes on under the new notification.
+            task.resumes = False
+            task.state = BLOCKED
+            self.kernel.make_ready(task)
+        elif not holds_token or (self.kernel.ready and self._slice_is_over()):
+            self.queue(task)
+        else:
+            self.begin(task)
+
+    def _took_a_call(self, task: Tracee, received: Notification) -> None:
+        self.notification = task.notification = received[0]
+        task.call = received[3]
+        task.args = received[6:]
+        task.place = IN_CALL
+        task.answered_restart = False
+
+    def queue(self, task: Tracee) -> None:
+        """The task has something to do, and waits for the token."""
+        task.state = READY
+        self.kernel.ready.append(task)
+
+    def begin(self, task: Tracee) -> None:
+        """Make the task's call."""
+        task.state = RUNNING
+        self.notification = task.notification
+        assert task.call is not None, f"{task} is in no call"
+        if self.kernel.listener is not None:
+            self.kernel.listener.call_entered(task)
+        self.settle(task, self.kernel.begin_call(task, task.call, task.args))
+
+    def dispatch(self, task: Tracee) -> None:
+        """Give the token to a task that is ready."""
+        self.notification = task.notification
+        if task.place is IN_CALL:
+            if task.blocked_call is None:
+                self.begin(task)
+            else:
+                self.settle(task, self.kernel.resume_call(task))
+            return
+        if task.place is NEWBORN:
+            self.life.await_birth(task)
+            if task.state is DEAD:
+                return
+        assert task.place is STOPPED, f"{task} is ready but {task.place}"
+        self.take_token(task)
+        self.life.go_on(task)
+
+    def settle(self, task: Tracee, answer: Answer | None) -> None:
+        """Answer the call, or leave it parked."""
+        if answer is None:
+            if self.runner is task:
+                self.runner = None
+            return
+        if self.kernel.listener is not None:
+            self.kernel.listener.call_left(task, answer)
+        if isinstance(answer, PassOn):
+            self.send(task, 0, 0, notify.CONTINUE)
+        elif answer <= -ERESTARTSYS and answer >= -ERESTART_RESTARTBLOCK:
+            self.stops.restart(task, -answer)
+        elif task.signals.consumed:
+            self.stops.take_from_host(task, answer)
+        else:
+            self.send(task, max(answer, 0), min(answer, 0), 0)
+
+    def send(self, task: Tracee, value: int, error: int, flags: int) -> None:
+        """Let the call end and the task run."""
+        self.take_token(task)
+        if task.clock.granted:
+            task.clock.give(self)
+        try:
+            ioctl(self.listener, notify.SEND, notify.pack_answer(task.notification, value, error, flags))
+        except OSError as failure:
+            if failure.errno != ENOENT:
+                raise
+            self.attention = True  # it has been killed: its status is on the way
+
+    def take_token(self, task: Tracee) -> None:
+        """The task runs from now on."""
+        self.runner = task
+        self.slice_left = SLICE
+        task.state = RUNNING
+        task.place = ELSEWHERE
+        task.idle_ticks = 0
+
+    # What may come between two calls
+
+    def attend(self) -> None:
+        """Do what has to be done before the next call is served: deaths, last closes, signals from outside."""
+        self.attention = False
+        self.life.reap()
+        self.kernel.cause = "close"
+        self.placeholders.drain()
+        self.kernel.cause = ""
+        self.outside.attend()
+
+    def poll_host(self, timeout_s: float | None) -> int:
+        """Hear what host files and the listener have to say; return how many spoke."""
+        self.kernel.cause = "host file"
+        try:
+            return self.master.poll(timeout_s)
+        finally:
+            self.kernel.cause = ""
+
+    def tgkill(self, tgid: int, tid: int, signo: int) -> None:
+        """Send a signal to one thread. Raises: ProcessLookupError."""
+        if _libc.syscall(_TGKILL, tgid, tid, signo) < 0:
+            raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
+
+    def kill_group(self, group: ThreadGroup) -> None:
+        """SIGKILL a process; its deaths are taken in before the next call is served."""
+        self.life.dying.add(group)
+        self.attention = True
+        os.kill(group.tgid, signal.SIGKILL)
+
+    def finish(self) -> None:
+        """End whatever is left of the run, and give back what it had."""
+        self.outside.uninstall()
+        self.life.kill_all()
+        self.placeholders.close()
+        self.master.close()
+        os.close(self.listener)
+
+    def written(self, task: Tracee, fd: int, ours: int) -> None:
+        """The task writes to a host file: what is in flight holds the clock."""
+        self.idle.note_written(task, fd, ours)

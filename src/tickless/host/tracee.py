@@ -1,0 +1,65 @@
+"""A task of a real program: what the host has of it, beside what the kernel has."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from tickless.kernel.task import Task, ThreadGroup
+
+if TYPE_CHECKING:
+    from tickless.host.fd_table import HostFdTable
+    from tickless.host.host_signals import HostSignals
+    from tickless.host.memory import AddressSpace
+    from tickless.host.supervisor import Supervisor
+    from tickless.host.task_clock import TaskClock
+
+# Task.state of a task that the host holds: in vfork, or in a call that blocks there though nobody foresaw it.
+IN_HOST = "in the host"
+
+# Tracee.place: where the host has a task that is not running.
+IN_CALL = "in a call"  # its notification waits for our answer
+STOPPED = "stopped"  # in a ptrace stop that was reaped
+NEWBORN = "newborn"  # its first ptrace stop is still to be reaped
+ELSEWHERE = "elsewhere"  # running, or blocked in the host
+
+
+class Tracee(Task):
+    """A task that the host carries to the kernel."""
+
+    memory: AddressSpace
+    fds: HostFdTable
+    signals: HostSignals
+    clock: TaskClock
+
+    def attach(self, supervisor: Supervisor, clock: TaskClock) -> None:
+        """Set what the kernel does not know of."""
+        self.supervisor = supervisor
+        self.clock = clock
+        self.place = ELSEWHERE
+        self.notification = 0  # the id of the call it is in, or made last
+        self.injected = 0  # the signal that PTRACE_CONT is to deliver
+        self.answered_restart = False  # its last answer asked the host to restart the call
+        self.resumes = False  # its next notification goes on with the parked call
+        self.vfork_parent: Tracee | None = None
+        self.idle_ticks = 0  # of the safety net, without a call in between
+
+    def own_fd_table(self) -> None:
+        """The task shares its fd table no longer: unshare(CLONE_FILES), exec."""
+        table = self.fds.forked(self.tid)
+        self.fds.leave(self.tid)
+        self.fds = table
+
+
+class HostGroup(ThreadGroup):
+    """A process of a real program. Its pidfd outlives it until it is reaped, and tells when that is."""
+
+    pidfd: int = -1
+
+    def open_pidfd(self) -> None:
+        self.pidfd = os.pidfd_open(self.tgid)
+
+    def close_pidfd(self) -> None:
+        if self.pidfd >= 0:
+            os.close(self.pidfd)
+            self.pidfd = -1

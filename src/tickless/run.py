@@ -1,0 +1,141 @@
+"""One run: kernel, host, trace and scenario put together. `run(RunConfig) -> Outcome`."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import random
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from tickless.abi.arch import ARCH
+from tickless.host.cpus import choose_cpu
+from tickless.host.inherited import Inherited
+from tickless.host.launch import launch
+from tickless.host.placeholder import raise_descriptor_limit
+from tickless.host.supervisor import Supervisor
+from tickless.host.trapped import clock_read_numbers, trapped_filter
+from tickless.kernel import syscalls as _syscalls  # noqa: F401  declares every call
+from tickless.kernel.clock import CLASS_SCENARIO, START_REALTIME_NS, Clock
+from tickless.kernel.kernel import Kernel, Listener
+from tickless.kernel.registry import Unserved
+from tickless.kernel.task import Task
+from tickless.scenario.at import AtJump, AtSignal, AtSuspend
+
+# Virtual time that a served call takes, and a read of the clock, which the vDSO makes cheap.
+CALL_COST_NS = 100
+CLOCK_READ_COST_NS = 20
+
+PR_SET_DUMPABLE = 4
+
+
+@dataclass
+class RunConfig:
+    """What `tickless run` was told. Spans are ns."""
+
+    argv: Sequence[str]
+    env: Mapping[str, str] | None = None  # None: what tickless inherited
+    cwd: str | None = None
+    until_ns: int | None = None  # end of the run, from its start
+    start_realtime_ns: int = START_REALTIME_NS
+    at: Sequence[AtSignal | AtJump | AtSuspend] = ()
+    speed: float | None = None  # None: virtual; 1.0: real time; N: N times as fast
+    hz: int | None = None  # None: tickless
+    seed: int | None = None  # None: first come, first served
+    grace_ns: int = 0  # real time
+    external: bool = True
+    call_cost_ns: int = CALL_COST_NS
+    timeout_ns: int | None = None  # real time
+    listener: Listener | None = None
+    on_refused: Callable[[Task, Unserved], object] | None = None
+    on_start: Callable[[Supervisor], object] | None = None  # for a live status line
+
+
+@dataclass
+class Outcome:
+    """How a run ended."""
+
+    outcome: str  # exited, signaled, until, deadlock, timeout, interrupted
+    status: int  # PROGRAM's wait status; 0 where it was ended by us
+    virtual_ns: int  # CLOCK_MONOTONIC since the start
+    real_ns: int
+    wakeups: Mapping[str, int] = field(default_factory=dict)  # by cause
+    held: Mapping[str, float] = field(default_factory=dict)  # what held the clock, s of real time
+    blocked: Sequence[str] = ()  # of a deadlock: who waits for what
+
+
+def run(config: RunConfig, inherited: Inherited | None = None) -> Outcome:
+    """Run a program to its end. Raises: LaunchError."""
+    started_ns = time.monotonic_ns()
+    inherited = inherited or Inherited.capture()
+    kernel = _make_kernel(config)
+    env = inherited.environment if config.env is None else config.env
+    claim = choose_cpu(inherited.cpus)
+    launched = launch(config.argv, env, config.cwd, trapped_filter(), claim.cpu, inherited)
+    raise_descriptor_limit()
+    supervisor = Supervisor(kernel, launched, costs=_costs(config), cpus=inherited.cpus)
+    # Undumpable, a program of the same uid can open neither our memory nor our fds.
+    ctypes.PyDLL(None).prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)
+    _arm_scenario(config, supervisor)
+    supervisor.idle.grace_s = config.grace_ns / 1e9
+    supervisor.idle.external = config.external
+    try:
+        supervisor.outside.install()
+        supervisor.run()
+        blocked = kernel.describe_blocked() if supervisor.ended_by == "deadlock" else ()
+    finally:
+        supervisor.finish()
+    return _outcome(supervisor, blocked, time.monotonic_ns() - started_ns)
+
+
+def _make_kernel(config: RunConfig) -> Kernel:
+    tick_ns = None if config.hz is None else 10**9 // config.hz
+    clock = Clock(realtime_ns=config.start_realtime_ns, tick_ns=tick_ns)
+    choose = None if config.seed is None else random.Random(config.seed).randrange
+    kernel = Kernel(clock, architecture=ARCH, choose=choose)
+    kernel.listener = config.listener
+    kernel.on_refused = config.on_refused
+    return kernel
+
+
+def _costs(config: RunConfig) -> list[int]:
+    """Virtual ns that each call takes, by number."""
+    costs = [config.call_cost_ns] * 1024
+    for number in clock_read_numbers():
+        costs[number] = CLOCK_READ_COST_NS
+    return costs
+
+
+def _arm_scenario(config: RunConfig, supervisor: Supervisor) -> None:
+    clock = supervisor.kernel.clock
+    for step in config.at:
+        clock.arm(clock.start_ns + step.at_ns, _step(step, supervisor), order_class=CLASS_SCENARIO)
+    if config.until_ns is not None:
+        clock.arm(clock.start_ns + config.until_ns, lambda: supervisor.end("until"), order_class=CLASS_SCENARIO)
+    if config.timeout_ns is not None:
+        supervisor.outside.time_out_after(config.timeout_ns)
+
+
+def _step(step: AtSignal | AtJump | AtSuspend, supervisor: Supervisor) -> Callable[[], object]:
+    clock = supervisor.kernel.clock
+    if isinstance(step, AtSignal):
+        return lambda: supervisor.outside.signal_program(step.signo, "scenario")
+    if isinstance(step, AtJump):
+        return lambda: clock.set_realtime(clock.now_ns + clock.offsets[0] + step.delta_ns)
+    return lambda: clock.suspend(step.span_ns)
+
+
+def _outcome(supervisor: Supervisor, blocked: Sequence[str], real_ns: int) -> Outcome:
+    kernel = supervisor.kernel
+    status = supervisor.life.main_status or 0
+    ended_by = supervisor.ended_by or ("signaled" if os.WIFSIGNALED(status) else "exited")
+    return Outcome(
+        outcome=ended_by,
+        status=status if supervisor.ended_by is None else 0,
+        virtual_ns=kernel.clock.now_ns - kernel.clock.start_ns,
+        real_ns=real_ns,
+        wakeups=dict(kernel.wakeups),
+        held=dict(supervisor.idle.held_by),
+        blocked=blocked,
+    )
