@@ -1,0 +1,1 @@
+"""How fast tickless is, in ratios: `python -m benchmarks`, or `make bench`."""
