@@ -35,8 +35,8 @@ class HostKernel(Protocol):
     def pid_of_pidfd(self, task: Task, fd: int) -> int:
         """The process a pidfd names, -1 once it is reaped. Raises: Errno(EBADF). pidfd_open(2)."""
 
-    def is_nonblocking(self, task: Task, fd: int) -> bool:
-        """Whether the task's host file `fd` has O_NONBLOCK. Raises: Errno(EBADF)."""
+    def status_flags(self, task: Task, fd: int) -> int:
+        """F_GETFL of the task's host file `fd`. Raises: Errno(EBADF). fcntl(2)."""
 
     def kill_group(self, group: ThreadGroup) -> None:
         """SIGKILL a process, whatever its tasks are doing."""

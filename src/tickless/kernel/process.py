@@ -97,7 +97,7 @@ def notify_parent(group: ThreadGroup, code: int, status: int) -> bool:
     if signo == SIGCHLD and (ignores or (not ended and parent.sigchld_flags & SA_NOCLDSTOP)):
         signo = 0
     if signo:
-        info = SigInfo(signo, code, pid=group.tgid, uid=_uid_of(group), status=status)
+        info = SigInfo(signo, code, pid=group.tgid, uid=uid_of(group), status=status)
         # The host queues it by itself when a child ends, but knows nothing of stops.
         send_signal(parent, info, ring=not ended or group.kernel.host is None)
     parent.child_queue.wake_all()
@@ -109,7 +109,8 @@ def _ignores(group: ThreadGroup, signo: int) -> bool:
     return task is not None and bool(task.signals.ignored() & sigmask(signo))
 
 
-def _uid_of(group: ThreadGroup) -> int:
+def uid_of(group: ThreadGroup) -> int:
+    """The process's real user id, for siginfo."""
     task, host = group.representative(), group.kernel.host
     return group.exit_uid if task is None or host is None else host.real_uid(task)
 
@@ -135,7 +136,7 @@ def exit_task(kernel: Kernel, task: Task, wait_status: int | None) -> None:
     if wait_status is not None and group.final_status is None and task.tid == group.tgid:
         group.final_status = wait_status
     if len(group.threads) == 1:
-        group.exit_uid = _uid_of(group)
+        group.exit_uid = uid_of(group)
     kernel.abandon_call(task)
     release_memory(task)
     kernel.remove_task(task)
@@ -161,6 +162,25 @@ def release_group(group: ThreadGroup) -> None:
     if group.parent is not None:
         group.parent.children.remove(group)
     group.exit_queue.wake_all(EPOLLIN | EPOLLHUP)
+
+
+def forget_reaped(parent: ThreadGroup) -> None:
+    """With a host, the waits that reap are done by it: drop the children that are reaped by now."""
+    host = parent.kernel.host
+    if host is None or not parent.may_have_reaped:
+        return
+    parent.may_have_reaped = False
+    for child in [child for child in parent.children if child.wait_status is not None]:
+        if host.is_reaped(child):
+            release_group(child)
+
+
+def find_group(kernel: Kernel, pid: int) -> ThreadGroup | None:
+    """The process `pid`, alive or zombie."""
+    group = kernel.groups.get(pid)
+    if group is not None and group.wait_status is not None and group.parent is not None:
+        forget_reaped(group.parent)
+    return kernel.groups.get(pid)
 
 
 def _release_files(kernel: Kernel, task: Task) -> None:
@@ -219,7 +239,7 @@ def _send_death_signals(child: ThreadGroup, parent: ThreadGroup) -> None:
     """PR_SET_PDEATHSIG(2const): the thread that made `child` has ended."""
     for thread in tuple(child.threads):
         if thread.death_signal:
-            info = SigInfo(thread.death_signal, SI_USER, pid=parent.tgid, uid=_uid_of(parent))
+            info = SigInfo(thread.death_signal, SI_USER, pid=parent.tgid, uid=uid_of(parent))
             send_signal(child, info, ring=child.kernel.host is None)
 
 

@@ -1,13 +1,23 @@
 """Every mechanism with system calls: importing this declares them all."""
 
 from tickless.kernel import (
+    clone,
     eventfd,
+    pidfd,
+    prctl,
     process,
+    process_groups,
     read_write,
+    wait,
 )
 
 __all__ = [
+    "clone",
     "eventfd",
+    "pidfd",
+    "prctl",
     "process",
+    "process_groups",
     "read_write",
+    "wait",
 ]

@@ -1,0 +1,59 @@
+"""prctl(2): the options that decide who hears of a task's end, and a few that a host must not do unseen."""
+
+from __future__ import annotations
+
+from struct import Struct
+from typing import TYPE_CHECKING
+
+from tickless.abi.errno import EINVAL
+from tickless.abi.prctl import (
+    PR_GET_CHILD_SUBREAPER,
+    PR_GET_PDEATHSIG,
+    PR_SET_CHILD_SUBREAPER,
+    PR_SET_DUMPABLE,
+    PR_SET_PDEATHSIG,
+    PR_SET_TSC,
+)
+from tickless.abi.signal import SIGRTMAX
+from tickless.abi.types import U64, PrctlOption
+from tickless.kernel.errors import Errno
+from tickless.kernel.outcome import PASS_ON, Result
+from tickless.kernel.registry import ArgumentTest, syscall, unserved
+
+if TYPE_CHECKING:
+    from tickless.kernel.task import Task
+
+INT = Struct("<i")
+# PR_SET_DUMPABLE is trapped for the host alone: it may no longer open what it has not opened before.
+TRAPPED = (PR_SET_CHILD_SUBREAPER, PR_SET_DUMPABLE, PR_SET_PDEATHSIG, PR_SET_TSC)
+
+# A read of the time-stamp counter is real time; trapping it is a program's own way to fake one.
+TIME_STAMP_COUNTER = unserved("TL303", "prctl(PR_SET_TSC)", EINVAL)
+
+
+@syscall(when=ArgumentTest(0, 0xFFFFFFFF, TRAPPED))
+def prctl(task: Task, option: PrctlOption, arg2: U64, arg3: U64, arg4: U64, arg5: U64) -> Result:
+    """The options in TRAPPED are noted and left to the host; without one, four of them are all there is."""
+    if option == PR_SET_TSC:
+        task.kernel.refuse(task, TIME_STAMP_COUNTER)
+    if option == PR_SET_CHILD_SUBREAPER:
+        task.group.is_subreaper = arg2 != 0
+    elif option == PR_SET_PDEATHSIG:
+        if arg2 > SIGRTMAX:
+            raise Errno(EINVAL)
+        task.death_signal = arg2
+    elif task.kernel.host is None:
+        return _get(task, option, arg2)
+    return 0 if task.kernel.host is None else PASS_ON
+
+
+def _get(task: Task, option: int, address: int) -> int:
+    """The options that ask, of which the host answers its own."""
+    if option == PR_GET_PDEATHSIG:
+        value = task.death_signal
+    elif option == PR_GET_CHILD_SUBREAPER:
+        value = int(task.group.is_subreaper)
+    else:
+        raise Errno(EINVAL)
+    task.memory.copy_out(address, INT.pack(value))
+    return 0
