@@ -163,8 +163,10 @@ def _parse_calendar(text: str, now_ns: int, zone: tzinfo) -> int | None:
             day, time_text = _parse_date(day_text), "0:00"
         case _:
             return None
-    if day is None or weekday not in (None, day.weekday()):
+    if day is None:
         return None
+    if weekday not in (None, day.weekday()):
+        raise ValueError(f"{day} is a {_WEEKDAYS[day.weekday()].title()}: {text!r}")
     return _instant(day, time_text, zone)
 
 
