@@ -1,11 +1,16 @@
 """Start programs under ptrace without the rest of the host layer, for the tests of its parts."""
 
+import ctypes
 import os
 import subprocess
 from pathlib import Path
 from signal import SIGKILL
+from typing import Self
 
 from tickless.host import ptrace
+
+PTRACE_SINGLESTEP = 9
+_libc_ptrace = ctypes.CDLL(None).ptrace
 
 OPTIONS = (
     ptrace.PTRACE_O_EXITKILL
@@ -49,7 +54,7 @@ class Traced:
         tid, status = self.wait()
         assert (tid, ptrace.stop_event(status)) == (self.pid, ptrace.PTRACE_EVENT_EXEC)
 
-    def __enter__(self) -> "Traced":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *unused: object) -> None:
@@ -71,6 +76,21 @@ class Traced:
         else:
             self.tasks.discard(tid)
         return tid, status
+
+    def step_into(self, code: range, count: int) -> bool:
+        """Step to the instruction that is `count` behind the first one in `code`. False if it was left before that."""
+        entered = False
+        for _ in range(2000):
+            inside = ptrace.getregs(self.pid).words[ptrace.REGISTERS.instruction_pointer] in code
+            if inside and count == 0:
+                return True
+            if entered and not inside:
+                return False
+            entered = inside
+            count -= inside
+            assert _libc_ptrace(PTRACE_SINGLESTEP, self.pid, None, None) == 0
+            self.wait(self.pid)
+        raise AssertionError("the code was never reached")
 
     def send_line(self, line: str = "") -> None:
         os.write(self.stdin, line.encode() + b"\n")

@@ -172,15 +172,15 @@ class TaskClock(ClockGrant):
     What it reads back is a program's own memory: never believed beyond what was given.
     """
 
-    __slots__ = ("_cells", "_fd", "_image", "_late", "_usable", "_vdso", "given")
+    __slots__ = ("_fd", "_image", "_late", "_usable", "cells", "given", "vdso")
 
     def __init__(self, memory: AddressSpace, image: VdsoImage | None = None, vdso: int = 0, cells: int = 0) -> None:
         """`vdso` and `cells` are addresses there; without an image or cells all reads are system calls."""
         super().__init__()
         self._fd = memory.fd
         self._image = image
-        self._vdso = vdso
-        self._cells = cells
+        self.vdso = vdso
+        self.cells = cells
         self._usable = bool(cells)  # False for good when the cells are no longer ours
         self._late: frozenset[int] = frozenset()  # return addresses of the reads that have moved NOW themselves
         if image is not None and image.code_offset is not None:
@@ -214,7 +214,7 @@ class TaskClock(ClockGrant):
 
     def forked(self, memory: AddressSpace) -> "TaskClock":
         """The clock of a fork's child, before it first runs: its own copy, and nothing given yet."""
-        child = TaskClock(memory, self._image, self._vdso, self._cells)
+        child = TaskClock(memory, self._image, self.vdso, self.cells)
         child._usable = self._usable
         child.revoke()
         return child
@@ -274,24 +274,24 @@ class TaskClock(ClockGrant):
 
         A program may unmap or protect the top of its stack. Its reads then become system calls.
         """
-        if self._image is None or not self._cells <= fault_address < self._cells + CELLS.size:
+        if self._image is None or not self.cells <= fault_address < self.cells + CELLS.size:
             return None
-        offset = self._image.rescue(instruction_pointer - self._vdso)
+        offset = self._image.rescue(instruction_pointer - self.vdso)
         if offset is None:
             return None
         self._lose()
-        return self._vdso + offset
+        return self.vdso + offset
 
     def _read_now(self) -> int | None:
         try:
-            (told,) = NOW.unpack(os.pread(self._fd, NOW.size, self._cells))
+            (told,) = NOW.unpack(os.pread(self._fd, NOW.size, self.cells))
         except (OSError, StructError):
             return None
         return int(told)
 
     def _write(self, data: bytes, offset: int) -> None:
         try:
-            os.pwrite(self._fd, data, self._cells + offset)
+            os.pwrite(self._fd, data, self.cells + offset)
         except OSError:
             self._lose()  # unmapped
 
