@@ -3,7 +3,8 @@
 import os
 import signal
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -37,8 +38,11 @@ def run_natively(argv: Sequence[str], directory: Path, *, limit_s: float = LIMIT
 def run_virtually(
     argv: Sequence[str], directory: Path, options: Sequence[str] = (), *, limit_s: float = LIMIT_S
 ) -> Ended:
-    """Run `argv` under tickless in an empty folder below `directory`."""
-    return run(tickless(argv, options), directory / "virtual", limit_s=limit_s)
+    """Run `argv` under tickless in an empty folder below `directory`; a run leaves no process behind."""
+    folder = directory / "virtual"
+    ended = run(tickless(argv, options), folder, limit_s=limit_s)
+    assert processes_of(folder) == []
+    return ended
 
 
 def run(command: list[str], folder: Path, *, limit_s: float = LIMIT_S) -> Ended:
@@ -61,9 +65,30 @@ def run(command: list[str], folder: Path, *, limit_s: float = LIMIT_S) -> Ended:
         try:
             status = process.wait(limit_s)
         except subprocess.TimeoutExpired:
-            end_session(process)
+            end(process, folder)
             pytest.fail(f"{command} did not end in {limit_s} s\n{_text(out)}\n{_text(err)}")
     return Ended(_text(out), _text(err), status)
+
+
+@contextmanager
+def running(command: list[str], folder: Path) -> Iterator[subprocess.Popen[str]]:
+    """`command` while it runs, its three streams as pipes; what is left of it at the end is killed."""
+    folder.mkdir()
+    pipe = subprocess.PIPE
+    with subprocess.Popen(
+        command,
+        stdin=pipe,
+        stdout=pipe,
+        stderr=pipe,
+        text=True,
+        cwd=folder,
+        env=environment(folder),
+        start_new_session=True,
+    ) as process:
+        try:
+            yield process
+        finally:
+            end(process, folder)
 
 
 def environment(folder: Path) -> dict[str, str]:
@@ -72,20 +97,25 @@ def environment(folder: Path) -> dict[str, str]:
     return {"PATH": path, "HOME": str(folder), "TMPDIR": str(folder), "LANG": "C.UTF-8", "TZ": "UTC"}
 
 
-def end_session(leader: subprocess.Popen[bytes]) -> None:
-    """Kill all that is left of a session, the leader last."""
-    for pid in map(int, filter(str.isdigit, os.listdir("/proc"))):
-        if pid != leader.pid and _session_of(pid) == leader.pid:
-            _kill(pid)
-    _kill(leader.pid)
-    leader.wait()
+def processes_of(folder: Path) -> list[int]:
+    """The living processes of a run: HOME in their environment is its folder. Zombies have no environment."""
+    mark = f"HOME={folder}\0".encode()
+    return [pid for pid in map(int, filter(str.isdigit, os.listdir("/proc"))) if mark in _environ(pid)]
 
 
-def _session_of(pid: int) -> int | None:
+def end(process: subprocess.Popen[bytes] | subprocess.Popen[str], folder: Path) -> None:
+    """Kill what is left of a run."""
+    for pid in processes_of(folder):
+        _kill(pid)
+    process.kill()
+    process.wait()
+
+
+def _environ(pid: int) -> bytes:
     try:
-        return os.getsid(pid)
-    except ProcessLookupError:
-        return None
+        return Path(f"/proc/{pid}/environ").read_bytes()
+    except OSError:  # it has ended, or is not ours to look at
+        return b""
 
 
 def _kill(pid: int) -> None:

@@ -1,0 +1,126 @@
+"""Ctrl-C, SIGTERM and SIGKILL to tickless: the program gets what a terminal sends, and nothing outlives the run."""
+
+import os
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.programs.harness import environment, processes_of, running, tickless
+
+ANSWERS = 'trap "echo int; exit 3" INT; trap "echo term; exit 4" TERM; echo ready; read line'
+COUNTS = 'trap "echo int" INT; echo ready; while :; do read line; done'
+LIMIT_S = 20
+
+
+def next_line(process: subprocess.Popen[str]) -> str:
+    assert process.stdout is not None
+    return process.stdout.readline()
+
+
+def wait_until_gone(folder: Path) -> list[int]:
+    """What is left of the run, at most five seconds after its supervisor died: the kernel kills it in its own time."""
+    deadline = time.monotonic() + 5
+    while (left := processes_of(folder)) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    return left
+
+
+@pytest.mark.parametrize(
+    ("number", "line", "status"), [(signal.SIGINT, "int\n", 3), (signal.SIGTERM, "term\n", 4)], ids=["INT", "TERM"]
+)
+def test_a_signal_reaches_a_parked_program(number: int, line: str, status: int, tmp_path: Path) -> None:
+    with running(tickless(["sh", "-c", ANSWERS]), tmp_path / "run") as process:
+        assert next_line(process) == "ready\n"
+        process.send_signal(number)
+
+        assert next_line(process) == line
+        assert process.wait(LIMIT_S) == status
+
+
+def test_a_signal_reaches_a_program_that_computes(tmp_path: Path) -> None:
+    script = 'trap "exit 5" TERM; echo ready; while :; do :; done'
+    with running(tickless(["sh", "-c", script]), tmp_path / "run") as process:
+        assert next_line(process) == "ready\n"
+        process.send_signal(signal.SIGTERM)
+
+        assert process.wait(LIMIT_S) == 5
+
+
+def test_a_signal_ends_a_sleep_in_real_time(tmp_path: Path) -> None:
+    script = "echo ready; exec sleep 1000"
+    with running(tickless(["sh", "-c", script], ["--clock", "real"]), tmp_path / "run") as process:
+        assert next_line(process) == "ready\n"
+        process.send_signal(signal.SIGTERM)
+
+        assert process.wait(LIMIT_S) == -signal.SIGTERM
+
+
+def test_a_second_ctrl_c_ends_the_run(tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    with running(tickless(["sh", "-c", COUNTS]), folder) as process:
+        assert next_line(process) == "ready\n"
+        process.send_signal(signal.SIGINT)
+        assert next_line(process) == "int\n"
+        process.send_signal(signal.SIGINT)
+
+        assert process.wait(LIMIT_S) == -signal.SIGINT
+        assert processes_of(folder) == []
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        "echo ready; read line",
+        "echo ready; while :; do :; done",
+        "(sleep 1h; read line) & (echo ready; read line) & wait",
+    ],
+    ids=["parked", "computing", "a tree"],
+)
+def test_no_process_outlives_a_killed_tickless(script: str, tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    with running(tickless(["sh", "-c", script]), folder) as process:
+        assert next_line(process) == "ready\n"
+        process.kill()
+        process.wait()
+
+        assert wait_until_gone(folder) == []
+
+
+def test_ctrl_c_at_a_terminal_is_seen_once(tmp_path: Path) -> None:
+    """The terminal sends SIGINT to tickless and to the program, which are one foreground group."""
+    folder = tmp_path / "run"
+    folder.mkdir()
+    master, terminal = os.openpty()
+    script = 'trap "echo int" INT; echo ready; read line; echo "$line"; exit 6'
+    command = ["setsid", "--ctty", *tickless(["sh", "-c", script], ["-q"])]
+    with subprocess.Popen(
+        command, stdin=terminal, stdout=terminal, stderr=terminal, cwd=folder, env=environment(folder)
+    ) as process:
+        os.close(terminal)
+        seen = read_until(master, b"ready")
+        os.write(master, b"\x03")
+        seen += read_until(master, b"int")
+        os.write(master, b"a line\n")
+        status = process.wait(LIMIT_S)
+    seen += read_until(master, None)
+    os.close(master)
+
+    assert status == 6
+    assert seen.count(b"\nint") == 1, seen
+
+
+def read_until(master: int, wanted: bytes | None) -> bytes:
+    """What a terminal's program prints, up to `wanted`, or to its end."""
+    seen = b""
+    while wanted is None or wanted not in seen:
+        try:
+            more = os.read(master, 4096)
+        except OSError:  # EIO: nobody has the terminal open any more
+            break
+        if not more:
+            break
+        seen += more
+    return seen
