@@ -14,7 +14,7 @@ from tickless.host.cpus import choose_cpu
 from tickless.host.inherited import Inherited
 from tickless.host.launch import launch
 from tickless.host.placeholder import raise_descriptor_limit
-from tickless.host.supervisor import Supervisor
+from tickless.host.supervisor import CLOCK_READ_COST_NS, Supervisor
 from tickless.host.trapped import clock_read_numbers, trapped_filter
 from tickless.kernel import syscalls as _syscalls  # noqa: F401  declares every call
 from tickless.kernel.clock import CLASS_SCENARIO, START_REALTIME_NS, Clock
@@ -23,9 +23,8 @@ from tickless.kernel.registry import Unserved
 from tickless.kernel.task import Task
 from tickless.scenario.at import AtJump, AtSignal, AtSuspend
 
-# Virtual time that a served call takes, and a read of the clock, which the vDSO makes cheap.
+# Virtual time that a served call takes.
 CALL_COST_NS = 100
-CLOCK_READ_COST_NS = 20
 
 PR_SET_DUMPABLE = 4
 

@@ -1,1 +1,29 @@
-"""The command line."""
+"""The command line: `tickless run …`. It calls `tickless.run` and nothing else."""
+
+from __future__ import annotations
+
+import sys
+
+USAGE_ERROR = 2
+
+
+def main() -> None:
+    """Run the command and exit with its status; a mistake of the user is one line on stderr."""
+    # Before anything changes what the program is to inherit.
+    from tickless.host.inherited import Inherited
+
+    inherited = Inherited.capture()
+    import click
+
+    from tickless.cli.commands import tickless
+
+    try:
+        status = tickless.main(prog_name="tickless", standalone_mode=False, obj=inherited)
+    except click.exceptions.Exit as error:
+        status = error.exit_code
+    except click.ClickException as error:
+        print(f"tickless: {error.format_message()}", file=sys.stderr)
+        status = USAGE_ERROR
+    except click.Abort:
+        status = 130
+    sys.exit(status)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, cast
 
 from tickless.abi.errno import EINVAL
-from tickless.abi.types import Address, Hex64, Pid, S32, Size, UnshareFlags
+from tickless.abi.types import S32, Address, Hex64, Pid, Size, UnshareFlags
 from tickless.kernel.errors import Errno
 from tickless.kernel.outcome import PASS_ON, Result
 from tickless.kernel.registry import ArgumentTest, syscall

@@ -17,8 +17,8 @@ from tickless.host import ptrace
 from tickless.host.fd_table import HostFdTable
 from tickless.host.host_signals import HostSignals
 from tickless.host.memory import AddressSpace
-from tickless.host.task_clock import TaskClock
-from tickless.host.tracee import ELSEWHERE, IN_HOST, NEWBORN, STOPPED, HostGroup, Tracee
+from tickless.host.tracee import ELSEWHERE, IN_VFORK, NEWBORN, STOPPED, HostGroup, Tracee
+from tickless.host.vdso import TaskClock, VdsoImage
 from tickless.kernel import process
 from tickless.kernel.task import DEAD
 
@@ -36,6 +36,7 @@ class LifeCycle:
     def __init__(self, supervisor: Supervisor) -> None:
         self.supervisor = supervisor
         self.kernel = supervisor.kernel
+        self.vdso = VdsoImage.of_this_kernel()
         self.dying: set[ThreadGroup] = set()  # sent SIGKILL: nobody runs before they are dead
         self.early: set[int] = set()  # tids whose first stop was reaped before their parent's event
         self.leader_statuses: dict[int, int] = {}  # of leaders that had left before their threads, by tid
@@ -56,7 +57,7 @@ class LifeCycle:
 
     def start(self, main: Tracee) -> None:
         """Let PROGRAM run its first instruction."""
-        main.clock.installed(main)
+        main.clock = TaskClock.install(self.vdso, main.tid, main.memory)
         self.supervisor.take_token(main)
         ptrace.cont(main.tid)
 
@@ -64,7 +65,7 @@ class LifeCycle:
         supervisor = self.supervisor
         task = Tracee(self.kernel, tid, group, name, space, fds or HostFdTable(supervisor, tid), None)  # type: ignore[arg-type]
         task.signals = HostSignals(supervisor, task)
-        task.attach(supervisor, TaskClock())
+        task.attach(supervisor, TaskClock(space))
         self.kernel.add_task(task)
         return task
 
@@ -97,7 +98,7 @@ class LifeCycle:
         self.supervisor.queue(child)
         if event == ptrace.PTRACE_EVENT_VFORK or flags & CLONE_VFORK:
             child.vfork_parent = parent
-            parent.state = IN_HOST
+            parent.state = IN_VFORK
             self._drop_token(parent)
         ptrace.cont(parent.tid)
 
@@ -137,8 +138,7 @@ class LifeCycle:
     def go_on(self, task: Tracee) -> None:
         """Let a stopped task run, with the signal that it was stopped for."""
         signo, task.injected = task.injected, 0
-        if task.clock.granted:
-            task.clock.give(self.supervisor)
+        self.supervisor.give_clock(task)
         ptrace.cont(task.tid, signo)
 
     def stopped(self, task: Tracee) -> None:
@@ -241,8 +241,7 @@ class LifeCycle:
         task.clear_child_tid = task.robust_list = 0
         task.notification = 0
         # posix_timers.exec(task.group)
-        task.clock = TaskClock()
-        task.clock.installed(task)
+        task.clock = TaskClock.install(self.vdso, task.tid, task.memory)
         self.supervisor.attention = True  # close-on-exec may have dropped last references
         self._release_vfork_parent(task)
         self.stopped(task)
@@ -269,7 +268,7 @@ class LifeCycle:
         parent, child.vfork_parent = child.vfork_parent, None
         if parent is None or parent.state is DEAD:
             return
-        while parent.state is IN_HOST:
+        while parent.state is IN_VFORK:
             _, status = os.waitpid(parent.tid, ptrace.WALL)
             self._handle_all([(parent.tid, status)])
 
@@ -300,7 +299,9 @@ class LifeCycle:
             if group is self.main_group:
                 self.main_status = status
         self.supervisor.attention = True
+        self.kernel.cause = "exit"
         process.exit_task(self.kernel, task, status)
+        self.kernel.cause = ""
 
     def _leader_status(self, tgid: int) -> int:
         """The status of a process whose leader had left: the host gives it after its last thread's."""

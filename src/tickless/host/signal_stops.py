@@ -14,7 +14,7 @@ from tickless.abi.arch import ARCH
 from tickless.abi.errno import EINTR, ERESTART_RESTARTBLOCK, ERESTARTNOHAND, ERESTARTNOINTR, ERESTARTSYS
 from tickless.abi.numbers import number_of
 from tickless.abi.siginfo import SI_KERNEL, SI_TKILL, SI_USER, SigInfo
-from tickless.abi.signal import SIGCHLD, STOPPING_BY_DEFAULT, sigmask
+from tickless.abi.signal import SIGCHLD, SIGSEGV, STOPPING_BY_DEFAULT, sigmask
 from tickless.host import notify, ptrace
 from tickless.host.outside import OutsideSigInfo
 from tickless.host.tracee import STOPPED, Tracee
@@ -29,7 +29,6 @@ SIGSET_AND_TIMEOUT = Struct("QQQ")
 SCRATCH_BELOW_STACK = 512
 
 
-
 class SignalStops:
     """What happens to signals at the host's stops."""
 
@@ -41,8 +40,9 @@ class SignalStops:
     def delivery_stop(self, task: Tracee, signo: int) -> None:
         """The host is about to deliver `signo`."""
         self._repair_cancelled_call(task)
-        raw = ptrace.getsiginfo(task.tid)
-        theirs = SigInfo.unpack(raw)
+        theirs = SigInfo.unpack(ptrace.getsiginfo(task.tid))
+        if signo == SIGSEGV and theirs.code > 0 and self._rescue_clock(task, theirs.addr):
+            return
         rung = theirs.pid == self.pid and theirs.code in (SI_USER, SI_TKILL)
         thread_first = theirs.code == SI_TKILL
         sets = (task.pending, task.group.pending) if thread_first or not rung else (task.group.pending, task.pending)
@@ -58,6 +58,16 @@ class SignalStops:
             self.supervisor.kernel.listener.signal_delivered(task, ours or theirs)
         task.injected = signo
         self.supervisor.life.stopped(task)
+
+    def _rescue_clock(self, task: Tracee, address: int) -> bool:
+        """A fault on the clock's cells, which the program has taken away: the read becomes a system call."""
+        index = ptrace.REGISTERS.instruction_pointer
+        target = task.clock.rescue(address, ptrace.getregs(task.tid).words[index])
+        if target is None:
+            return False
+        ptrace.poke_register(task.tid, index, target)
+        self.supervisor.life.stopped(task)
+        return True
 
     def event_stop(self, task: Tracee, signo: int) -> None:
         """A stop of PTRACE_INTERRUPT, or the first one of a new task."""
@@ -149,4 +159,3 @@ class SignalStops:
 
 _RT_SIGTIMEDWAIT = number_of(ARCH, "rt_sigtimedwait") or 0
 _SYSCALL_INSTRUCTION = {"x86_64": 2, "aarch64": 4}[ARCH]
-

@@ -16,27 +16,36 @@ from typing import TYPE_CHECKING
 from tickless.abi.arch import ARCH
 from tickless.abi.errno import ERESTART_RESTARTBLOCK, ERESTARTSYS
 from tickless.abi.numbers import number_of
+from tickless.abi.time import CLOCK_BOOTTIME, CLOCK_REALTIME
 from tickless.host import notify
 from tickless.host.idle import Idle
 from tickless.host.life_cycle import LifeCycle
 from tickless.host.master import Master
 from tickless.host.outside import Outside
 from tickless.host.placeholder import Placeholders
+from tickless.host.processes import Processes
 from tickless.host.readiness import Readiness
 from tickless.host.signal_stops import SignalStops
 from tickless.host.tracee import ELSEWHERE, IN_CALL, NEWBORN, STOPPED, Tracee
+from tickless.host.trapped import clock_read_numbers
 from tickless.kernel.errors import Errno
-from tickless.kernel.outcome import PASS_ON, Answer, PassOn
+from tickless.kernel.outcome import PASS_ON, Answer, PassOn, Result
 from tickless.kernel.task import BLOCKED, DEAD, READY, RUNNING
 
 if TYPE_CHECKING:
     from tickless.host.launch import Launched
     from tickless.host.notify import Notification
     from tickless.kernel.kernel import Kernel
-    from tickless.kernel.task import ThreadGroup
+    from tickless.kernel.registry import Entry
+    from tickless.kernel.task import Task, ThreadGroup
 
 # Calls that a task may make before another that is ready gets the token.
 SLICE = 20
+# Clock reads that a task may make without a call, and while another is ready.
+READS = 50_000_000
+READS_WHILE_OTHERS_WAIT = 1_000
+# Virtual time that a read of the clock takes, trapped or not.
+CLOCK_READ_COST_NS = 20
 # How often the safety net looks at a task that makes no calls, in s of real time.
 SAFETY_NET_S = 0.01
 
@@ -59,12 +68,15 @@ class Supervisor:
         self.stops = SignalStops(self)
         self.idle = Idle(self)
         self.outside = Outside(self)
+        kernel.host = Processes(self)
         self.runner: Tracee | None = None
         self.notification = 0  # the id of the call being served
         self.attention = False  # the next call has to wait until `attend` has run
         self.reap_needed = False
         self.slice_left = SLICE
         self.ended_by: str | None = None  # why the run is to end before its tasks do
+        for number in clock_read_numbers():
+            kernel.table[number] = _noting_reads(kernel.table[number])
         self.main = self.life.adopt_main(launched)
 
     # The loop
@@ -117,7 +129,7 @@ class Supervisor:
         while True:
             received = unpack(call(listener, receive, zeroed))
             note, who, _, number, _, address, a, b, c, d, e, f = received
-            if task_clock.granted:
+            if task_clock.given is not None:
                 clock.now_ns = task_clock.take(clock.now_ns, address)
             clock.now_ns = now_ns = clock.now_ns + costs[number]
             if who != tid or self.attention or clock.next_due_ns <= now_ns or (ready and self._slice_is_over()):
@@ -130,12 +142,12 @@ class Supervisor:
             except Errno as error:
                 result = -error.number
             if result.__class__ is int and not consumed and result > -ERESTARTSYS:  # type: ignore[operator]
-                if task_clock.granted:
-                    task_clock.give(self)
+                if task_clock.wanted:
+                    self.give_clock(task)
                 call(listener, send, pack(note, result, 0, 0) if result >= 0 else pack(note, 0, result, 0))  # type: ignore[operator]
             elif result is PASS_ON:
-                if task_clock.granted:
-                    task_clock.give(self)
+                if task_clock.wanted:
+                    self.give_clock(task)
                 call(listener, send, pack(note, 0, 0, passed_on))
             else:
                 self._took_a_call(task, received)
@@ -155,7 +167,7 @@ class Supervisor:
             return
         clock = self.kernel.clock
         if not charged:
-            if task.clock.granted:
+            if task.clock.given is not None:
                 clock.now_ns = task.clock.take(clock.now_ns, received[5])
             clock.now_ns += self.costs[received[3]]
         holds_token = task is self.runner
@@ -235,8 +247,7 @@ class Supervisor:
     def send(self, task: Tracee, value: int, error: int, flags: int) -> None:
         """Let the call end and the task run."""
         self.take_token(task)
-        if task.clock.granted:
-            task.clock.give(self)
+        self.give_clock(task)
         try:
             ioctl(self.listener, notify.SEND, notify.pack_answer(task.notification, value, error, flags))
         except OSError as failure:
@@ -251,6 +262,20 @@ class Supervisor:
         task.state = RUNNING
         task.place = ELSEWHERE
         task.idle_ticks = 0
+
+    def give_clock(self, task: Tracee) -> None:
+        """Let a task that reads the clock do so without us, up to where something may happen."""
+        if not task.clock.wanted:
+            return
+        clock = self.kernel.clock
+        reads = READS_WHILE_OTHERS_WAIT if self.kernel.ready else READS
+        task.clock.give(
+            clock.now_ns,
+            clock.offsets[CLOCK_REALTIME],
+            CLOCK_READ_COST_NS,
+            min(clock.next_due_ns, clock.now_ns + reads * CLOCK_READ_COST_NS),
+            clock.offsets[CLOCK_BOOTTIME],
+        )
 
     # What may come between two calls
 
@@ -293,3 +318,14 @@ class Supervisor:
     def written(self, task: Tracee, fd: int, ours: int) -> None:
         """The task writes to a host file: what is in flight holds the clock."""
         self.idle.note_written(task, fd, ours)
+
+
+def _noting_reads(entry: Entry | None) -> Entry:
+    """A clock read that counts for the task: who reads often is given the clock."""
+    assert entry is not None, "a clock read without an entry"
+
+    def noting(task: Task, a: int, b: int, c: int, d: int, e: int, f: int) -> Result:
+        task.clock.note_trapped_read()  # type: ignore[attr-defined]
+        return entry(task, a, b, c, d, e, f)
+
+    return noting

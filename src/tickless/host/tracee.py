@@ -12,10 +12,11 @@ if TYPE_CHECKING:
     from tickless.host.host_signals import HostSignals
     from tickless.host.memory import AddressSpace
     from tickless.host.supervisor import Supervisor
-    from tickless.host.task_clock import TaskClock
+    from tickless.host.vdso import TaskClock
 
-# Task.state of a task that the host holds: in vfork, or in a call that blocks there though nobody foresaw it.
+# Task.state of a task that the host holds: in a call that blocks there though nobody foresaw it, or in vfork.
 IN_HOST = "in the host"
+IN_VFORK = "in vfork"
 
 # Tracee.place: where the host has a task that is not running.
 IN_CALL = "in a call"  # its notification waits for our answer

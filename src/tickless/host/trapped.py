@@ -25,7 +25,9 @@ def trapped_filter() -> bytes:
 
 def trapped_numbers() -> frozenset[int]:
     """Every call that may be trapped."""
-    return frozenset(number for number, declaration in Registry.entries(ARCH) if declaration.trap in (SERVED, BY_ARGUMENT))
+    return frozenset(
+        number for number, declaration in Registry.entries(ARCH) if declaration.trap in (SERVED, BY_ARGUMENT)
+    )
 
 
 def clock_read_numbers() -> Iterator[int]:

@@ -1,0 +1,113 @@
+"""What the host knows of the processes of a run: groups, sessions, users, capabilities, zombies. credentials(7)."""
+
+from __future__ import annotations
+
+import os
+import signal
+from typing import TYPE_CHECKING
+
+from tickless.abi.errno import EBADF
+from tickless.abi.signal import SIGCONT
+from tickless.host.tracee import HostGroup, Tracee
+from tickless.kernel.errors import Errno
+
+if TYPE_CHECKING:
+    from tickless.host.supervisor import Supervisor
+    from tickless.kernel.task import Task, ThreadGroup
+
+CAP_KILL = 5
+
+
+class Processes:
+    """The kernel's HostKernel."""
+
+    def __init__(self, supervisor: Supervisor) -> None:
+        self.supervisor = supervisor
+
+    def process_group(self, group: ThreadGroup) -> int:
+        try:
+            return os.getpgid(group.tgid)
+        except ProcessLookupError:
+            return group.process_group
+
+    def session(self, group: ThreadGroup) -> int:
+        try:
+            return os.getsid(group.tgid)
+        except ProcessLookupError:
+            return group.session
+
+    def real_uid(self, task: Task) -> int:
+        return self._uids(task)[0]
+
+    def may_signal(self, sender: Task, target: ThreadGroup, signo: int) -> bool:
+        receiver = target.representative()
+        if receiver is None or target is sender.group:
+            return True
+        real, effective = self._uids(sender)[:2]
+        theirs = self._uids(receiver)
+        if {real, effective} & {theirs[0], theirs[2]} or self.has_capability(sender, CAP_KILL):
+            return True
+        return signo == SIGCONT and self.session(sender.group) == self.session(target)
+
+    def has_capability(self, task: Task, capability: int) -> bool:
+        return bool(int(self._status(task, "CapEff:")[0], 16) >> capability & 1)
+
+    def is_reaped(self, child: ThreadGroup) -> bool:
+        assert isinstance(child, HostGroup)
+        if child.pidfd < 0:
+            return True
+        try:
+            signal.pidfd_send_signal(child.pidfd, 0)
+        except ProcessLookupError:
+            child.close_pidfd()
+            return True
+        except PermissionError:
+            return False
+        return False
+
+    def is_connected_outside(self, group: ThreadGroup) -> bool:
+        try:
+            parent = int(_status_of(group.tgid, "PPid:")[0])
+            if parent == 0:
+                return False
+            return os.getpgid(parent) != os.getpgid(group.tgid) and os.getsid(parent) == os.getsid(group.tgid)
+        except OSError:
+            return False
+
+    def pid_of_pidfd(self, task: Task, fd: int) -> int:
+        assert isinstance(task, Tracee)
+        try:
+            with open(f"/proc/{task.tid}/fdinfo/{fd}") as file:
+                fields = dict(line.split(":", 1) for line in file if ":" in line)
+        except OSError:
+            raise Errno(EBADF) from None
+        if "Pid" not in fields:
+            raise Errno(EBADF)
+        return int(fields["Pid"])
+
+    def status_flags(self, task: Task, fd: int) -> int:
+        assert isinstance(task, Tracee)
+        try:
+            with open(f"/proc/{task.tid}/fdinfo/{fd}") as file:
+                return next(int(line.split()[1], 8) for line in file if line.startswith("flags:"))
+        except OSError:
+            raise Errno(EBADF) from None
+
+    def kill_group(self, group: ThreadGroup) -> None:
+        self.supervisor.kill_group(group)
+
+    def _uids(self, task: Task) -> list[int]:
+        """Real, effective, saved and file system user id."""
+        return [int(word) for word in self._status(task, "Uid:")]
+
+    def _status(self, task: Task, field: str) -> list[str]:
+        try:
+            return _status_of(task.tid, field)
+        except OSError:
+            return ["0"] * 4  # it is dying: whatever is asked no longer matters
+
+
+def _status_of(tid: int, field: str) -> list[str]:
+    """A line of /proc/PID/status as words. Raises: OSError. proc(5)."""
+    with open(f"/proc/{tid}/status") as file:
+        return next(line.split()[1:] for line in file if line.startswith(field))
