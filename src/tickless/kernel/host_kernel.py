@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
+    from tickless.kernel.outcome import Answer
     from tickless.kernel.task import Task, ThreadGroup
 
 
@@ -40,3 +41,11 @@ class HostKernel(Protocol):
 
     def kill_group(self, group: ThreadGroup) -> None:
         """SIGKILL a process, whatever its tasks are doing."""
+
+    def end_masked_call(self, task: Task, mask: int, error: int) -> Answer:
+        """A signal that `mask` lets through has interrupted a call that waits with that mask: the call's answer.
+
+        The host delivers the signal under `mask` and then puts the task's own mask back: PASS_ON where making the call
+        again does that (sigsuspend, ppoll, pselect6), else -`error`. epoll_pwait cannot be passed on: its first
+        argument is no epoll to the host.
+        """

@@ -1,8 +1,8 @@
 """signal(7), Stop signals; setpgid(2): stopping and continuing processes.
 
 Stops are virtual: the tasks of a stopped process keep their state, but `Kernel.pick` gives the token to none of them.
-As on Linux a stop ends every call that sleeps: it fails as if a signal had come, and when the process goes on it is made
-again, or gives EINTR if it is one of those that a handler with SA_RESTART does not restart either.
+As on Linux a stop ends every call that sleeps: it fails as if a signal had come, and when the process goes on it is
+made again, or gives EINTR if it is one of those that a handler with SA_RESTART does not restart either.
 """
 
 from __future__ import annotations

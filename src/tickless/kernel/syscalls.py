@@ -8,6 +8,7 @@ from tickless.kernel import (
     process,
     process_groups,
     read_write,
+    signal_calls,
     wait,
 )
 
@@ -19,5 +20,6 @@ __all__ = [
     "process",
     "process_groups",
     "read_write",
+    "signal_calls",
     "wait",
 ]

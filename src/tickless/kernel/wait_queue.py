@@ -10,11 +10,12 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Sequence
 from typing import TYPE_CHECKING, Protocol
 
-from tickless.abi.errno import ERESTARTSYS
+from tickless.abi.errno import EINTR, ERESTART_RESTARTBLOCK, ERESTARTSYS
 from tickless.abi.time import CLOCK_MONOTONIC
 from tickless.kernel.errors import Errno
 
 if TYPE_CHECKING:
+    from tickless.kernel.outcome import Blocked
     from tickless.kernel.task import Task
 
 # A queue's wake carries the poll events that changed; ANY_EVENT reaches everybody.
@@ -156,3 +157,35 @@ def sleep_until(
             # It dies before it could look at what it was woken for: the next one gets it.
             for queue in queues:
                 queue.wake_one(events)
+
+
+def give_way(task: Task) -> Generator[None, None, int]:
+    """Let the tasks that are ready have their turn first: 0. No signal ends it. sched_yield(2)."""
+    task.gives_way = True
+    yield
+    return 0
+
+
+def sleep_masked(task: Task, mask: int | None, sleep: Blocked) -> Blocked:
+    """Wait in `sleep` with the signal mask `mask`, or the task's own if that is None. ppoll(2), sigsuspend(2).
+
+    Only a host can deliver a signal under another mask than the task's, so it is asked to end the call. Without one
+    the mask stays in force until the signal is delivered.
+    """
+    if mask is None:
+        return (yield from sleep)
+    task.temporary_mask = mask
+    delivers = False
+    try:
+        return (yield from sleep)
+    except Errno as error:
+        host = task.kernel.host
+        interrupted = error.number == EINTR or ERESTARTSYS <= error.number <= ERESTART_RESTARTBLOCK
+        # A process that was stopped looks at its signals when it goes on.
+        if interrupted and host is not None and not task.group.stopped_by:
+            return host.end_masked_call(task, mask, error.number)
+        delivers = interrupted and host is None
+        raise
+    finally:
+        if not delivers:
+            task.temporary_mask = None
