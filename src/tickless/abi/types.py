@@ -92,6 +92,7 @@ Size = Annotated[int, Decode(UNSIGNED_64, show.show_decimal)]
 Offset = Annotated[int, Decode(SIGNED_64, show.show_decimal)]
 Hex32 = Annotated[int, Decode(UNSIGNED_32, show.show_hex)]
 Hex64 = Annotated[int, Decode(UNSIGNED_64, show.show_hex)]
+NumberOrPointer = Annotated[int, Decode(UNSIGNED_64, show.show_number_or_pointer)]
 Mode = Annotated[int, Decode(UNSIGNED_16, show.show_octal)]
 
 # Things. Linux takes an fd as unsigned int: -1 is 4294967295, which is no fd either.

@@ -16,10 +16,12 @@ from tickless.abi.time import (
     CLOCK_MONOTONIC,
     CLOCK_MONOTONIC_COARSE,
     CLOCK_MONOTONIC_RAW,
+    CLOCK_PROCESS_CPUTIME_ID,
     CLOCK_REALTIME,
     CLOCK_REALTIME_ALARM,
     CLOCK_REALTIME_COARSE,
     CLOCK_TAI,
+    CLOCK_THREAD_CPUTIME_ID,
 )
 from tickless.kernel.errors import Errno
 
@@ -46,20 +48,38 @@ _TIME_LINES = {
     CLOCK_BOOTTIME_ALARM: CLOCK_BOOTTIME,
 }
 
+# Clocks whose timers would wake a sleeping machine; arming one needs CAP_WAKE_ALARM.
+ALARM_CLOCKS = (CLOCK_REALTIME_ALARM, CLOCK_BOOTTIME_ALARM)
+# Clocks that can be read, but neither slept on nor armed.
+READ_ONLY_CLOCKS = (CLOCK_MONOTONIC_RAW, CLOCK_MONOTONIC_COARSE, CLOCK_REALTIME_COARSE)
+
+# Pruning a handful of stale deadlines is not worth its cost.
+_FEW = 64
+
+
+def is_host_clock(clock_id: int) -> bool:
+    """Whether only a host can know the clock: CPU time, or a device given as a negative number. clock_getres(2)."""
+    return clock_id < 0 or clock_id in (CLOCK_PROCESS_CPUTIME_ID, CLOCK_THREAD_CPUTIME_ID)
+
+
+def clock_of_span(clock_id: int) -> int:
+    """The clock that a timer for a span runs on: POSIX wants no clock step to change a span of CLOCK_REALTIME."""
+    return CLOCK_MONOTONIC if clock_id == CLOCK_REALTIME else clock_id
+
 
 class Deadline:
     """Something that happens at an instant of a time line, unless it is cancelled before."""
 
-    __slots__ = ("at_ns", "callback", "order", "time_line")
+    __slots__ = ("at_ns", "callback", "time_line")
 
-    def __init__(self, at_ns: int, order: tuple[int, int], callback: Callable[[], object], time_line: int) -> None:
+    def __init__(self, at_ns: int, callback: Callable[[], object], time_line: int) -> None:
         self.at_ns = at_ns
-        self.order = order  # (class, sequence)
         self.callback: Callable[[], object] | None = callback  # None: cancelled or over
         self.time_line = time_line
 
-    def __lt__(self, other: Deadline) -> bool:
-        return (self.at_ns, self.order) < (other.at_ns, other.order)
+
+# (at_ns, class, sequence, deadline): the order at one instant; sequences differ, so that deadlines never compare.
+Entry = tuple[int, int, int, Deadline]
 
 
 class Clock:
@@ -77,11 +97,11 @@ class Clock:
         self.tick_ns = tick_ns  # None: tickless
         # What each time line is ahead of CLOCK_MONOTONIC.
         self.offsets = {CLOCK_MONOTONIC: 0, CLOCK_REALTIME: realtime_ns - monotonic_ns, CLOCK_BOOTTIME: 0}
-        # When handle_timer_irq has something to do, in CLOCK_MONOTONIC: one comparison for whoever runs the clock.
+        # When the first deadline is noticed, in CLOCK_MONOTONIC: one comparison for whoever runs the clock.
         self.next_due_ns = KTIME_MAX
-        self.on_step: list[Callable[[], object]] = []  # called after CLOCK_REALTIME was set
-        self._heaps: dict[int, list[Deadline]] = {line: [] for line in self.offsets}
-        self._cancelled = 0  # entries of the heaps that are over
+        self.on_step: list[Callable[[], object]] = []  # called after CLOCK_REALTIME has jumped
+        self._heaps: dict[int, list[Entry]] = {line: [] for line in self.offsets}
+        self._stale = 0  # entries of the heaps that are over
         self._sequence = 0
 
     def read(self, clock_id: int) -> int:
@@ -104,12 +124,14 @@ class Clock:
         clock_id: int = CLOCK_MONOTONIC,
         order_class: int = CLASS_TIMER,
     ) -> Deadline:
-        """Call `callback` once the clock shows `at_ns`; instants past Linux' range never come."""
-        self._sequence += 1
+        """Call `callback` once the clock shows `at_ns`; KTIME_MAX and later never come. Raises: Errno(EINVAL)."""
         line = self.time_line(clock_id)
-        deadline = Deadline(min(at_ns, KTIME_MAX), (order_class, self._sequence), callback, line)
-        heappush(self._heaps[line], deadline)
-        self.next_due_ns = min(self.next_due_ns, self._noticed_ns(deadline))
+        deadline = Deadline(min(at_ns, KTIME_MAX), callback, line)
+        self._sequence += 1
+        heappush(self._heaps[line], (deadline.at_ns, order_class, self._sequence, deadline))
+        noticed_ns = self._noticed_ns(deadline)
+        if noticed_ns < self.next_due_ns:
+            self.next_due_ns = noticed_ns
         return deadline
 
     def cancel(self, deadline: Deadline) -> None:
@@ -117,20 +139,26 @@ class Clock:
         if deadline.callback is None:
             return
         deadline.callback = None
-        self._cancelled += 1
+        self._stale += 1
         # Re-arming must not let the heaps grow: half of them stale is the time to prune.
-        if self._cancelled > 64 and 2 * self._cancelled > sum(map(len, self._heaps.values())):
+        if self._stale > _FEW and 2 * self._stale > sum(map(len, self._heaps.values())):
             self._prune()
+        if self._noticed_ns(deadline) <= self.next_due_ns:
+            self._find_next_due()
 
     def next_deadline(self) -> Deadline | None:
-        """The deadline that comes first, by (instant, class, sequence)."""
+        """The deadline that comes first, by (instant, class, sequence); None if none ever comes."""
         first = None
+        first_key = (KTIME_MAX + 1, 0, 0)
         for line, heap in self._heaps.items():
-            while heap and heap[0].callback is None:
+            while heap and heap[0][3].callback is None:
                 heappop(heap)
-                self._cancelled -= 1
-            if heap and (first is None or self._key(heap[0]) < self._key(first)):
-                first = self._heaps[line][0]
+                self._stale -= 1
+            if heap and heap[0][0] < KTIME_MAX:
+                at_ns, order_class, sequence, deadline = heap[0]
+                key = (at_ns - self.offsets[line], order_class, sequence)
+                if first is None or key < first_key:
+                    first, first_key = deadline, key
         return first
 
     def handle_timer_irq(self, now_ns: int) -> int:
@@ -139,30 +167,31 @@ class Clock:
         met = 0
         while self.next_due_ns <= self.now_ns:
             deadline = self.next_deadline()
-            if deadline is not None and self._noticed_ns(deadline) <= self.now_ns:
-                heappop(self._heaps[deadline.time_line])
-                callback, deadline.callback = deadline.callback, None
-                assert callback is not None, "next_deadline gave a deadline that is over"
-                callback()
-                met += 1
+            assert deadline is not None, "something is due, but there is no deadline"
+            heappop(self._heaps[deadline.time_line])
+            callback, deadline.callback = deadline.callback, None
+            assert callback is not None, "next_deadline gave a deadline that is over"
             self._find_next_due()
+            callback()
+            met += 1
         return met
 
     def set_realtime(self, realtime_ns: int) -> None:
         """Set CLOCK_REALTIME: absolute deadlines of that time line come nearer or move away, nothing else does."""
         self.offsets[CLOCK_REALTIME] = realtime_ns - self.now_ns
-        self._find_next_due()
-        for callback in tuple(self.on_step):
-            callback()
+        self._realtime_has_jumped()
 
     def suspend(self, span_ns: int) -> None:
         """The machine sleeps for `span_ns`: CLOCK_MONOTONIC stands still, the others go on."""
         self.offsets[CLOCK_BOOTTIME] += span_ns
         self.offsets[CLOCK_REALTIME] += span_ns
-        self._find_next_due()
+        # Waking up counts as a step, as on Linux: it has moved against CLOCK_MONOTONIC.
+        self._realtime_has_jumped()
 
-    def _key(self, deadline: Deadline) -> tuple[int, tuple[int, int]]:
-        return deadline.at_ns - self.offsets[deadline.time_line], deadline.order
+    def _realtime_has_jumped(self) -> None:
+        self._find_next_due()
+        for callback in tuple(self.on_step):
+            callback()
 
     def _noticed_ns(self, deadline: Deadline) -> int:
         """When the deadline is noticed, in CLOCK_MONOTONIC: at once, or at the tick that follows."""
@@ -180,6 +209,6 @@ class Clock:
 
     def _prune(self) -> None:
         for line, heap in self._heaps.items():
-            self._heaps[line] = [deadline for deadline in heap if deadline.callback is not None]
+            self._heaps[line] = [entry for entry in heap if entry[3].callback is not None]
             heapify(self._heaps[line])
-        self._cancelled = 0
+        self._stale = 0

@@ -12,6 +12,7 @@ from tickless.abi.numbers import name_of
 from tickless.kernel import job_control
 from tickless.kernel.clock import KTIME_MAX, Clock
 from tickless.kernel.errors import Errno
+from tickless.kernel.futex_queue import FutexTable
 from tickless.kernel.outcome import PASS_ON, Answer, Blocked, PassOn, Result
 from tickless.kernel.registry import Entry, Registry, Unserved
 from tickless.kernel.task import BLOCKED, DEAD, READY, RUNNING, Task, ThreadGroup
@@ -65,6 +66,7 @@ class Kernel:
         self.tasks: dict[int, Task] = {}  # alive, by tid
         self.groups: dict[int, ThreadGroup] = {}  # alive or zombie, by tgid
         self.ready: deque[Task] = deque()
+        self.futexes = FutexTable()
         self.current: Task | None = None  # whose call is being served
         self.cause = ""  # what happens now, if it is not a call of `current`: a timer, a scenario step, the host
         self.wakeups: Counter[str] = Counter()  # by cause
@@ -166,6 +168,9 @@ class Kernel:
         task.state = BLOCKED
         if self.listener is not None:
             self.listener.call_blocked(task)
+        if task.gives_way:
+            task.gives_way = False
+            self.make_ready(task)
         return None
 
     def abandon_call(self, task: Task) -> None:

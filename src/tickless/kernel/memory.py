@@ -1,5 +1,6 @@
 """Task memory: a protocol that the host implements for real programs, and the kernel's own bytes without one."""
 
+from collections.abc import Hashable
 from struct import Struct
 from typing import Protocol
 
@@ -19,6 +20,12 @@ class Memory(Protocol):
     def copy_out(self, address: int, data: bytes) -> int:
         """Write all of `data`, return its length. Raises: Errno(EFAULT) where Linux faults."""
 
+    def shared_key(self, address: int) -> Hashable:
+        """What all mappings of the word at `address` have in common, for shared futexes. futex(7).
+
+        (inode, offset) of a file or of shared memory; (memory, address) of a private mapping. Raises: Errno(EFAULT).
+        """
+
 
 class OwnMemory:
     """The kernel's own address space: `size` bytes from address `base` on, allocated by `allocate`."""
@@ -36,6 +43,10 @@ class OwnMemory:
         start = self._offset(address, len(data))
         self.bytes[start : start + len(data)] = data
         return len(data)
+
+    def shared_key(self, address: int) -> Hashable:
+        self._offset(address, 4)
+        return self, address
 
     def allocate(self, length: int) -> int:
         """Return the address of `length` fresh bytes, aligned to 16; they wrap around and are reused when all is used."""

@@ -11,6 +11,7 @@ from tickless.abi.types import S32
 from tickless.abi.wait import WCOREFLAG, exit_status
 from tickless.kernel.fd_table import OwnFdTable
 from tickless.kernel.registry import UNTRAPPED, syscall
+from tickless.kernel.robust_list import release_robust_list, wake_cleared_tid
 from tickless.kernel.signals import send_signal
 from tickless.kernel.task import DEAD
 
@@ -152,6 +153,8 @@ def exit_task(kernel: Kernel, task: Task, wait_status: int | None) -> None:
 
 def release_memory(task: Task) -> None:
     """Exit or exec: the task leaves its address space. set_tid_address(2), set_robust_list(2)."""
+    release_robust_list(task)
+    wake_cleared_tid(task)
     task.robust_list = task.clear_child_tid = 0
 
 

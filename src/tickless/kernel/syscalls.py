@@ -3,23 +3,27 @@
 from tickless.kernel import (
     clone,
     eventfd,
+    futex,
     pidfd,
     prctl,
     process,
     process_groups,
     read_write,
     signal_calls,
+    sleep_calls,
     wait,
 )
 
 __all__ = [
     "clone",
     "eventfd",
+    "futex",
     "pidfd",
     "prctl",
     "process",
     "process_groups",
     "read_write",
     "signal_calls",
+    "sleep_calls",
     "wait",
 ]

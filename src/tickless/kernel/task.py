@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from tickless.kernel.clock import Deadline
     from tickless.kernel.clone import Birth
     from tickless.kernel.fd_table import FdTable
+    from tickless.kernel.futex_queue import Key
     from tickless.kernel.kernel import Kernel
     from tickless.kernel.memory import Memory
     from tickless.kernel.outcome import Blocked, Result
@@ -54,12 +55,14 @@ class Task:
         self.blocked_call: Blocked | None = None
         self.sleeping_on: Sequence[WaitQueue] = ()
         self.interrupted_as = ERESTARTSYS  # how the sleeping call ends when a signal comes; 0: it does not
-        self.temporary_mask: int | None = None  # of ppoll, pselect6, epoll_pwait, sigsuspend while they wait
-        # How a call that failed with ERESTART_RESTARTBLOCK goes on: to its first deadline. restart_syscall(2)
+        # What restart_syscall does after the last interrupted call; None: nothing. Set as that call ends.
         self.restart_block: Callable[[], Result] | None = None
+        self.gives_way = False  # its sleep is a sched_yield: it is ready again behind those that are
+        self.temporary_mask: int | None = None  # of ppoll, pselect6, epoll_pwait, sigsuspend while they wait
         self.woken_by = ""  # the cause of the last wake
         self.clear_child_tid = 0  # address cleared and woken at exit; 0: none. set_tid_address(2)
         self.robust_list = 0  # head's address; 0: none. set_robust_list(2)
+        self.robust_keys: list[Key] | None = None  # of the words in it, noted before its memory goes
         self.death_signal = 0  # sent to its group when the thread that made the group ends; 0: none. PR_SET_PDEATHSIG
         self.birth: Birth | None = None  # what its last clone, fork or vfork asked for
         self.children_born = 0  # for names
