@@ -8,6 +8,7 @@ import ctypes
 import json
 import os
 import select
+import signal
 import sys
 from typing import Any
 
@@ -34,6 +35,8 @@ def main(config: dict[str, Any]) -> int:
     answers = {int(number): value for number, value in config.get("answers", {}).items()}
     trapped = [*answers, *config.get("trapped", ())]
     filter_ = seccomp.build_filter(trapped)
+    if config.get("die_before_tracing"):
+        ptrace.seize = die
     try:
         if config.get("listener_already"):
             seccomp.install(seccomp.build_filter(()))
@@ -43,9 +46,12 @@ def main(config: dict[str, Any]) -> int:
         print(error.message, file=sys.stderr)
         return error.status
     ptrace.cont(launched.pid)
-    if config.get("print_pid"):
-        print(launched.pid, flush=True)
     return supervise(launched, answers)
+
+
+def die(pid: int, options: int) -> None:
+    print(pid, flush=True)
+    os.kill(os.getpid(), signal.SIGKILL)
 
 
 def supervise(launched: launch.Launched, answers: dict[int, int]) -> int:
