@@ -79,7 +79,7 @@ class VdsoImage:
             for name, function in self.known.items():
                 changed[function.offset : function.offset + len(replacements[name])] = replacements[name]
         if not self.hidden:
-            pass
+            self._flatten_frames(changed)
         self._find_changes(image, changed)
 
     @classmethod
