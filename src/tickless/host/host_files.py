@@ -15,7 +15,6 @@ import resource
 import select
 import stat
 from collections.abc import Callable, Iterable
-from contextlib import ExitStack
 
 from tickless.abi.arch import ARCH
 from tickless.abi.epoll import EPOLL_EVENT, EPOLLET, EPOLLIN
@@ -94,8 +93,8 @@ class TaskFiles:
             asked[fd] = asked.get(fd, 0) | events
         found: dict[int, int] = {}
         poll = select.poll()
-        fetched: dict[int, int] = {}
-        with ExitStack() as duplicates:
+        duplicates: dict[int, int] = {}  # ours -> the task's
+        try:
             for fd, events in asked.items():
                 try:
                     ours = self.fetch(fd)
@@ -103,10 +102,13 @@ class TaskFiles:
                     _expect(error, errno.EBADF)
                     found[fd] = POLLNVAL
                     continue
-                duplicates.callback(os.close, ours)
-                fetched[ours] = fd
+                duplicates[ours] = fd
                 poll.register(ours, events)
-            found.update((fetched[ours], events) for ours, events in poll.poll(0))
+            for ours, events in poll.poll(0):
+                found[duplicates[ours]] = events
+        finally:
+            for ours in duplicates:
+                os.close(ours)
         return found
 
     def close(self) -> None:
@@ -120,14 +122,17 @@ class HostWatch:
         self._master = master
         self._epoll = select.epoll()
         # They have to be open together: an epoll's key is (file, number), and a number used twice would be one key.
-        with ExitStack() as duplicates:
+        duplicates: list[int] = []
+        try:
             for fd, events in wants:
                 try:
-                    ours = files.fetch(fd)
-                    duplicates.callback(os.close, ours)
-                    self._epoll.register(ours, events | EPOLLET)
+                    duplicates.append(files.fetch(fd))
+                    self._epoll.register(duplicates[-1], events | EPOLLET)
                 except OSError as error:
                     _expect(error, errno.EBADF, errno.EPERM)  # closed, or a plain file: `poll` has said so already
+        finally:
+            for ours in duplicates:
+                os.close(ours)
         master.register(self._epoll.fileno(), EPOLLIN | EPOLLET, lambda _: wake())
 
     def close(self) -> None:
