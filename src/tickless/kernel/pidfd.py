@@ -5,12 +5,12 @@ With a host, pidfds are the host's and so is their readiness; only signals throu
 
 from __future__ import annotations
 
+from struct import Struct
 from typing import TYPE_CHECKING, ClassVar
 
 from tickless.abi.epoll import EPOLLHUP, EPOLLIN, EPOLLRDNORM
 from tickless.abi.errno import EBADF, EINVAL, ENOENT, EPERM, ESRCH
-from tickless.abi.siginfo import SI_TKILL, SI_USER, SIGINFO_SIZE, SigInfo
-from tickless.abi.signal import SIGRTMAX
+from tickless.abi.siginfo import SI_TKILL, SI_USER, SigInfo
 from tickless.abi.types import U32, Fd, Pid, PidfdOpenFlags, PidfdSignalFlags, SiginfoPtr, Signal, SignedFd
 from tickless.abi.wait import (
     PIDFD_NONBLOCK,
@@ -21,10 +21,17 @@ from tickless.abi.wait import (
 )
 from tickless.kernel.errors import Errno
 from tickless.kernel.file import File
-from tickless.kernel.outcome import PASS_ON, Result
-from tickless.kernel.process import find_group, process_group_of, uid_of
+from tickless.kernel.outcome import Result
+from tickless.kernel.process import find_group
 from tickless.kernel.registry import UNTRAPPED, syscall
-from tickless.kernel.signals import send_signal
+from tickless.kernel.signal_calls import (
+    info_from,
+    not_of_this_run,
+    read_siginfo,
+    send,
+    send_to_process_group,
+    send_to_thread,
+)
 from tickless.kernel.task import DEAD
 
 if TYPE_CHECKING:
@@ -35,6 +42,7 @@ if TYPE_CHECKING:
 PIDFD_SELF_THREAD = -10000
 PIDFD_SELF_THREAD_GROUP = -10001
 
+INT = Struct("<i")
 SCOPES = (0, PIDFD_SIGNAL_THREAD, PIDFD_SIGNAL_THREAD_GROUP, PIDFD_SIGNAL_PROCESS_GROUP)
 
 
@@ -104,12 +112,15 @@ def pidfd_send_signal(task: Task, pidfd: SignedFd, sig: Signal, info: SiginfoPtr
     if flags not in SCOPES:
         raise Errno(EINVAL)
     pid, scope = _target(task, pidfd, flags)
-    siginfo = _read_siginfo(task, info, sig, scope, is_self=pid in (task.tid, task.group.tgid))
+    siginfo = _siginfo(task, info, sig, scope, is_self=pid in (task.tid, task.group.tgid))
     if pid == -1:
         raise Errno(ESRCH)
     if scope == PIDFD_SIGNAL_PROCESS_GROUP:
-        return _signal_process_group(task, pid, siginfo)
-    return _signal_process(task, pid, siginfo, only_thread=scope == PIDFD_SIGNAL_THREAD)
+        return send_to_process_group(task, pid, siginfo)
+    if scope == PIDFD_SIGNAL_THREAD:
+        return send_to_thread(task, None, pid, siginfo)
+    group = find_group(task.kernel, pid)
+    return not_of_this_run(task) if group is None else send(task, group, siginfo)
 
 
 def _target(task: Task, pidfd: int, flags: int) -> tuple[int, int]:
@@ -123,58 +134,17 @@ def _target(task: Task, pidfd: int, flags: int) -> tuple[int, int]:
     return pid, flags or own_scope
 
 
-def _read_siginfo(task: Task, address: int, sig: int, scope: int, *, is_self: bool) -> SigInfo:
+def _siginfo(task: Task, address: int, sig: int, scope: int, *, is_self: bool) -> SigInfo:
     """What the signal will say of itself: as kill(2) does if `address` is 0."""
     if not address:
-        code = SI_TKILL if scope == PIDFD_SIGNAL_THREAD else SI_USER
-        return SigInfo(sig, code, pid=task.group.tgid, uid=uid_of(task.group))
-    info = SigInfo.unpack(task.memory.copy_in(address, SIGINFO_SIZE))
-    if info.signo != sig:
+        return info_from(task, sig, SI_TKILL if scope == PIDFD_SIGNAL_THREAD else SI_USER)
+    info = read_siginfo(task, sig, address)
+    if task.memory.copy_in(address, INT.size) != INT.pack(sig):
         raise Errno(EINVAL)
     # Only to itself may a process pretend that the kernel, kill or tgkill sent it.
     if (not is_self or scope == PIDFD_SIGNAL_PROCESS_GROUP) and (info.code >= 0 or info.code == SI_TKILL):
         raise Errno(EPERM)
     return info
-
-
-def _signal_process(task: Task, pid: int, info: SigInfo, *, only_thread: bool) -> Result:
-    kernel = task.kernel
-    group, thread = find_group(kernel, pid), kernel.tasks.get(pid)
-    if group is None and thread is not None:
-        group = thread.group
-    if group is None:
-        if kernel.host is not None:
-            return PASS_ON  # a process outside
-        raise Errno(ESRCH)
-    _check(task, group, info.signo)
-    if info.signo:
-        send_signal(group, info, thread if only_thread else None)
-    return 0
-
-
-def _signal_process_group(task: Task, process_group: int, info: SigInfo) -> int:
-    """One that may be signalled is enough for success, as for kill(2)."""
-    error = ESRCH
-    for group in tuple(task.kernel.groups.values()):
-        if process_group_of(group) != process_group:
-            continue
-        try:
-            _check(task, group, info.signo)
-        except Errno as refused:
-            error = error and refused.number
-            continue
-        error = 0
-        if info.signo:
-            send_signal(group, info)
-    return -error
-
-
-def _check(task: Task, group: ThreadGroup, signo: int) -> None:
-    if not 0 <= signo <= SIGRTMAX:
-        raise Errno(EINVAL)
-    host = task.kernel.host
-    if host is not None and not host.may_signal(task, group, signo):
-        raise Errno(EPERM)
 
 
 @syscall(trap=UNTRAPPED)

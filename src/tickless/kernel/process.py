@@ -12,7 +12,7 @@ from tickless.abi.wait import WCOREFLAG, exit_status
 from tickless.kernel.fd_table import OwnFdTable
 from tickless.kernel.registry import UNTRAPPED, syscall
 from tickless.kernel.robust_list import release_robust_list, wake_cleared_tid
-from tickless.kernel.signals import send_signal
+from tickless.kernel.signals import retarget_shared_pending, send_signal
 from tickless.kernel.task import DEAD
 
 if TYPE_CHECKING:
@@ -146,6 +146,7 @@ def exit_task(kernel: Kernel, task: Task, wait_status: int | None) -> None:
     _release_files(kernel, task)
     _leave_children(task)
     if group.threads:
+        retarget_shared_pending(group)
         group.exit_queue.wake_all(EPOLLIN)  # a pidfd may be of this thread alone
     else:
         _end_group(group, wait_status or 0)
@@ -179,11 +180,13 @@ def forget_reaped(parent: ThreadGroup) -> None:
 
 
 def find_group(kernel: Kernel, pid: int) -> ThreadGroup | None:
-    """The process `pid`, alive or zombie."""
-    group = kernel.groups.get(pid)
+    """The process that has a thread `pid`, alive or zombie; None if it is none of this run."""
+    thread = kernel.tasks.get(pid)
+    group = kernel.groups.get(pid) if thread is None else thread.group
     if group is not None and group.wait_status is not None and group.parent is not None:
         forget_reaped(group.parent)
-    return kernel.groups.get(pid)
+        return None if group.reaped else group
+    return group
 
 
 def _release_files(kernel: Kernel, task: Task) -> None:

@@ -42,7 +42,7 @@ from tickless.abi.types import (
 from tickless.kernel.errors import Errno
 from tickless.kernel.outcome import PASS_ON, Answer, Blocked, Result
 from tickless.kernel.own_signals import OwnSignals, SigAction
-from tickless.kernel.process import process_group_of
+from tickless.kernel.process import find_group, process_group_of
 from tickless.kernel.registry import UNTRAPPED, ArgumentTest, syscall
 from tickless.kernel.signals import pending_mask, pop_pending_masked, send_signal
 from tickless.kernel.timespec import read_timespec
@@ -71,13 +71,6 @@ def info_from(sender: Task, signo: int, code: int) -> SigInfo:
     return SigInfo(signo, code, pid=sender.group.tgid, uid=0 if host is None else host.real_uid(sender))
 
 
-def find_group(task: Task, pid: int) -> ThreadGroup | None:
-    """The process that has a thread `pid`; None if it is none of this run."""
-    kernel = task.kernel
-    thread = kernel.tasks.get(pid)
-    return kernel.groups.get(pid) if thread is None else thread.group
-
-
 def not_of_this_run(task: Task) -> Answer:
     """What a call that names somebody outside gives. Raises: Errno(ESRCH) where there is no outside."""
     if task.kernel.host is None:
@@ -85,7 +78,7 @@ def not_of_this_run(task: Task) -> Answer:
     return PASS_ON
 
 
-def _send(sender: Task, group: ThreadGroup, info: SigInfo, thread: Task | None = None) -> int:
+def send(sender: Task, group: ThreadGroup, info: SigInfo, thread: Task | None = None) -> int:
     """Send a signal that may be 0, which only asks whether it could be sent. Raises: Errno(EINVAL), Errno(EPERM)."""
     may_signal(sender, group, info.signo)
     if info.signo:
@@ -101,23 +94,23 @@ def kill(task: Task, pid: Pid, sig: Signal) -> Result:
     """
     info = info_from(task, sig, SI_USER)
     if pid > 0:
-        group = find_group(task, pid)
-        return not_of_this_run(task) if group is None else _send(task, group, info)
+        group = find_group(task.kernel, pid)
+        return not_of_this_run(task) if group is None else send(task, group, info)
     if pid == INT_MIN:
         raise Errno(ESRCH)
     if pid == -1:
         return _send_to_all_others(task, info)
-    return _send_to_process_group(task, -pid or process_group_of(task.group), info)
+    return send_to_process_group(task, -pid or process_group_of(task.group), info)
 
 
-def _send_to_process_group(task: Task, process_group: int, info: SigInfo) -> int:
+def send_to_process_group(task: Task, process_group: int, info: SigInfo) -> int:
     """One success is enough; otherwise the error of the last member tried."""
     error: Errno | None = Errno(ESRCH)
-    for group in reversed(task.kernel.groups.values()):  # Linux has the youngest first
+    for group in reversed(tuple(task.kernel.groups.values())):  # Linux has the youngest first
         if process_group_of(group) != process_group:
             continue
         try:
-            _send(task, group, info)
+            send(task, group, info)
             error = None
         except Errno as failure:
             error = error and failure
@@ -134,7 +127,7 @@ def _send_to_all_others(task: Task, info: SigInfo) -> int:
     answer = 0
     for group in others:
         try:
-            answer = _send(task, group, info)
+            answer = send(task, group, info)
         except Errno as failure:
             if failure.number != EPERM:
                 answer = -failure.number
@@ -146,7 +139,7 @@ def tkill(task: Task, tid: Pid, sig: Signal) -> Result:
     """`tgkill` without a check that the thread is of a certain process."""
     if tid <= 0:
         raise Errno(EINVAL)
-    return _send_to_thread(task, None, tid, info_from(task, sig, SI_TKILL))
+    return send_to_thread(task, None, tid, info_from(task, sig, SI_TKILL))
 
 
 @syscall
@@ -154,11 +147,11 @@ def tgkill(task: Task, tgid: Pid, tid: Pid, sig: Signal) -> Result:
     """Send a signal to one thread. EINVAL for ids that are not above 0."""
     if tid <= 0 or tgid <= 0:
         raise Errno(EINVAL)
-    return _send_to_thread(task, tgid, tid, info_from(task, sig, SI_TKILL))
+    return send_to_thread(task, tgid, tid, info_from(task, sig, SI_TKILL))
 
 
-def _send_to_thread(task: Task, tgid: int | None, tid: int, info: SigInfo) -> Answer:
-    group = find_group(task, tid)
+def send_to_thread(task: Task, tgid: int | None, tid: int, info: SigInfo) -> Answer:
+    group = find_group(task.kernel, tid)
     if group is None:
         return not_of_this_run(task)
     if tgid is not None and group.tgid != tgid:
@@ -167,26 +160,26 @@ def _send_to_thread(task: Task, tgid: int | None, tid: int, info: SigInfo) -> An
     if thread is None:  # a zombie, or a leader that has ended before its threads
         may_signal(task, group, info.signo)
         return 0
-    return _send(task, group, info, thread)
+    return send(task, group, info, thread)
 
 
 @syscall
 def rt_sigqueueinfo(task: Task, pid: Pid, sig: Signal, uinfo: SiginfoPtr) -> Result:
     """Send a signal with a siginfo_t of the caller's. sigqueue(3)."""
-    info = _read_siginfo(task, sig, uinfo)
+    info = read_siginfo(task, sig, uinfo)
     _refuse_impersonation(task, pid, info)
-    group = find_group(task, pid)
-    return not_of_this_run(task) if group is None else _send(task, group, info)
+    group = find_group(task.kernel, pid)
+    return not_of_this_run(task) if group is None else send(task, group, info)
 
 
 @syscall
 def rt_tgsigqueueinfo(task: Task, tgid: Pid, tid: Pid, sig: Signal, uinfo: SiginfoPtr) -> Result:
     """`rt_sigqueueinfo` for one thread. pthread_sigqueue(3)."""
-    info = _read_siginfo(task, sig, uinfo)
+    info = read_siginfo(task, sig, uinfo)
     if tid <= 0 or tgid <= 0:
         raise Errno(EINVAL)
     _refuse_impersonation(task, tid, info)
-    return _send_to_thread(task, tgid, tid, info)
+    return send_to_thread(task, tgid, tid, info)
 
 
 def _refuse_impersonation(task: Task, tid: int, info: SigInfo) -> None:
@@ -195,7 +188,7 @@ def _refuse_impersonation(task: Task, tid: int, info: SigInfo) -> None:
         raise Errno(EPERM)
 
 
-def _read_siginfo(task: Task, signo: int, address: int) -> SigInfo:
+def read_siginfo(task: Task, signo: int, address: int) -> SigInfo:
     """The caller's siginfo_t, for `signo`. Raises: Errno(EFAULT), Errno(E2BIG)."""
     packed = signo.to_bytes(4, "little", signed=True) + task.memory.copy_in(address, SIGINFO_SIZE)[4:]
     info = SigInfo.unpack(packed)
