@@ -140,6 +140,8 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=5, help="medians are taken over so many (default: 5)")
     parser.add_argument("--only", default="", metavar="TEXT", help="only figures whose name contains TEXT")
     options = parser.parse_args()
+    if not os.access(TICKLESS[0], os.X_OK):
+        parser.error(f"{TICKLESS[0]} is missing: `make setup-test` installs it")
     cpu = max(os.sched_getaffinity(0))
     os.sched_setaffinity(0, {cpu})
     build()
