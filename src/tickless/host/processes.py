@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import signal
 from typing import TYPE_CHECKING
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from tickless.kernel.task import Task, ThreadGroup
 
 CAP_KILL = 5
+SYSINFO_SIZE = 112
 
 
 class Processes:
@@ -51,6 +53,12 @@ class Processes:
 
     def has_capability(self, task: Task, capability: int) -> bool:
         return bool(int(self._status(task, "CapEff:")[0], 16) >> capability & 1)
+
+    def sysinfo(self) -> bytes:
+        buffer = ctypes.create_string_buffer(SYSINFO_SIZE)
+        # EFAULT is its only error.
+        ctypes.CDLL(None).sysinfo(buffer)
+        return buffer.raw
 
     def is_reaped(self, child: ThreadGroup) -> bool:
         assert isinstance(child, HostGroup)

@@ -62,6 +62,11 @@ def is_host_clock(clock_id: int) -> bool:
     return clock_id < 0 or clock_id in (CLOCK_PROCESS_CPUTIME_ID, CLOCK_THREAD_CPUTIME_ID)
 
 
+def is_device_clock(clock_id: int) -> bool:
+    """Whether the number stands for an open device (/dev/ptp0). clock_getres(2), Dynamic clocks."""
+    return clock_id < 0 and clock_id & 7 == 3
+
+
 def clock_of_span(clock_id: int) -> int:
     """The clock that a timer for a span runs on: POSIX wants no clock step to change a span of CLOCK_REALTIME."""
     return CLOCK_MONOTONIC if clock_id == CLOCK_REALTIME else clock_id

@@ -27,6 +27,9 @@ class HostKernel(Protocol):
     def has_capability(self, task: Task, capability: int) -> bool:
         """Whether the task has a capability in effect. capabilities(7)."""
 
+    def sysinfo(self) -> bytes:
+        """The host's struct sysinfo, 112 bytes. sysinfo(2)."""
+
     def is_reaped(self, child: ThreadGroup) -> bool:
         """Whether the program has reaped this zombie: the waits that reap are done by the host."""
 

@@ -1,6 +1,7 @@
 """Every mechanism with system calls: importing this declares them all."""
 
 from tickless.kernel import (
+    adjtimex,
     clone,
     eventfd,
     futex,
@@ -11,10 +12,12 @@ from tickless.kernel import (
     read_write,
     signal_calls,
     sleep_calls,
+    time_calls,
     wait,
 )
 
 __all__ = [
+    "adjtimex",
     "clone",
     "eventfd",
     "futex",
@@ -25,5 +28,6 @@ __all__ = [
     "read_write",
     "signal_calls",
     "sleep_calls",
+    "time_calls",
     "wait",
 ]
