@@ -243,6 +243,7 @@ def test_a_task_that_became_undumpable_is_still_reachable(start: Callable[..., H
 
 def test_proofs_go_through_a_live_thread_when_the_leader_has_ended(start: Callable[..., Helper]) -> None:
     helper = start("leaderless")
+    helper.go_on()
     helper.space.join(helper.read_fact("thread"))
     leader = Path(f"/proc/{helper.process.pid}/stat")
     while leader.read_text().split()[2] != "Z":

@@ -8,10 +8,11 @@ change mappings makes the proofs void (`forget`).
 
 import ctypes
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from errno import EFAULT, ENAMETOOLONG, EPERM, ESRCH
 from os import pread, pwrite
 
+from tickless.host.mappings import Mappings
 from tickless.kernel.errors import Errno
 
 PAGE_SHIFT = 12  # a page may be larger (aarch64): then one page has several proofs, which is only slower
@@ -51,9 +52,10 @@ class AddressSpace:
     """
 
     def __init__(self, tid: int) -> None:
-        """Raises: OSError(EACCES) when the task is undumpable, OSError(ENOENT) when it has gone."""
+        """Raises: OSError(EACCES) when the task is undumpable, OSError(ENOENT or ESRCH) when it has gone."""
         self.fd = os.open(f"/proc/{tid}/mem", os.O_RDWR | os.O_CLOEXEC)
         self._tids = {tid}
+        self._mappings = Mappings()
         self._readable: set[int] = set()  # page numbers
         self._writable: set[int] = set()
         self._tid = ctypes.c_int(tid)  # of the task that proofs go through; one of _tids
@@ -92,6 +94,12 @@ class AddressSpace:
         """A call that may unmap or protect pages is about to run, so proofs no longer hold."""
         self._readable.clear()
         self._writable.clear()
+        self._mappings.forget()
+
+    def shared_key(self, address: int) -> Hashable:
+        """What every mapping of the word has in common. Raises: Errno(EFAULT). futex(7)."""
+        key = self._mappings.key(self._tid.value, address)
+        return (self, address) if key is None else key
 
     def copy_in(self, address: int, length: int) -> bytes:
         """Read exactly `length` bytes. Raises: Errno(EFAULT) where Linux faults."""

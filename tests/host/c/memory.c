@@ -76,6 +76,7 @@ int main(int argc, char **argv)
     }
     if (argc > 2 && !strcmp(argv[2], "leaderless")) {
         pthread_t id;
+        getchar();
         pthread_create(&id, NULL, thread, NULL);
         pthread_exit(NULL);
     }
