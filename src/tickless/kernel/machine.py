@@ -14,7 +14,7 @@ A program that is over ends its thread, with the number it returns for exit stat
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
-from typing import cast
+from typing import Any, cast
 
 from tickless.abi.numbers import number_of
 from tickless.abi.siginfo import SigInfo
@@ -34,7 +34,7 @@ from tickless.kernel.own_signals import OwnSignals, SigAction, deliver_signals
 from tickless.kernel.task import DEAD, READY, RUNNING, Task, ThreadGroup
 
 Argument = int | bytes | bytearray
-Program = Generator["Call", int, object]
+Program = Generator["Call", int, Any]
 Main = Callable[["Calls"], Program]
 # Called with the signal, and its siginfo under SA_SIGINFO; may be a program, which then runs on top of the other.
 Handler = Callable[..., object]
