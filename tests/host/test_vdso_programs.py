@@ -254,14 +254,13 @@ def test_the_text_is_written_where_the_kernel_lets_only_ptrace_write(
     image: VdsoImage, programs: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """CONFIG_PROC_MEM_NO_FORCE: /proc/PID/mem heeds protections, and the vDSO is read-only."""
-    pwrite = os.pwrite
 
     def heedful(fd: int, data: bytes, address: int) -> int:
         if len(data) == len(image.text):
             raise PermissionError
-        return pwrite(fd, data, address)
+        return os.pwrite(fd, data, address)
 
-    monkeypatch.setattr(os, "pwrite", heedful)
+    monkeypatch.setattr("tickless.host.vdso.pwrite", heedful)
     with Clocked(image, programs(), "every") as program:
         program.give()
         printed = program.run_to_end()

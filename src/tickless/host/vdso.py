@@ -10,9 +10,8 @@ Where that code cannot be (another architecture, an image that is not as expecte
 calls; where not even these fit, the vDSO is hidden from the program.
 """
 
-import os
+from os import pread, pwrite
 from struct import Struct
-from struct import error as StructError
 
 from tickless.abi.arch import ARCH, Arch
 from tickless.host import ptrace, vdso_code
@@ -24,6 +23,7 @@ MAX_ARGUMENTS_SIZE = 1 << 26  # argc, the pointers and auxv; execve(2) allows no
 
 CELLS = Struct("<QqqQQ")  # now, realtime and boottime offset, step, limit: vdso_clock_x86_64.S
 NOW = Struct("<Q")
+pack_cells, from_bytes = CELLS.pack, int.from_bytes
 LIMIT_OFFSET = 32
 LIMIT_REVOKED = bytes(8)
 PLACEHOLDER = (0x1122334455667788).to_bytes(8, "little")  # for the address of the cells
@@ -204,7 +204,7 @@ class TaskClock(ClockGrant):
             _hide_vdso(memory.fd, stack + len(block))
             return cls(memory)
         # A 32-bit program has another vDSO. Its calls are refused, so its clock is nobody's concern.
-        if os.pread(memory.fd, len(image.original), vdso + image.start) != image.original:
+        if pread(memory.fd, len(image.original), vdso + image.start) != image.original:
             return cls(memory)
         cells = 0
         if image.code_offset is not None:
@@ -235,7 +235,11 @@ class TaskClock(ClockGrant):
         if now_ns + realtime_offset_ns < 0:
             limit_ns = 0  # the code divides without sign; before 1970 the kernel does it
         self.given = (now_ns, step_ns, limit_ns)
-        self._write(CELLS.pack(now_ns, realtime_offset_ns, boottime_offset_ns, step_ns, limit_ns), 0)
+        cells = pack_cells(now_ns, realtime_offset_ns, boottime_offset_ns, step_ns, limit_ns)
+        try:
+            pwrite(self._fd, cells, self.cells)
+        except OSError:
+            self._lose()  # unmapped
 
     def take(self, now_ns: int, instruction_pointer: int = 0) -> int:
         """The time after the reads since `give`: at least `now_ns`, less than the limit that was given plus a step.
@@ -246,28 +250,34 @@ class TaskClock(ClockGrant):
         if self.given is None:
             return now_ns
         start, step, limit = self.given
-        told = self._read_now()
-        # Signal handlers may each have begun a read beyond the limit. Anything else was not written by the code:
-        # the program has put something of its own there, so never touch it again.
-        if told is None or not start <= told <= max(start, limit) + 64 * step:
-            self._lose()
-            return now_ns
-        moved = told != start
-        if instruction_pointer in self._late:
-            told -= step
-        if moved:
-            self.idle_takes = 0
-        else:
+        try:
+            told = from_bytes(pread(self._fd, NOW.size, self.cells), "little")
+        except OSError:
+            told = -1  # unmapped
+        if told == start:
             self.note_take(moved=False)
             if not self.wanted:
                 self.revoke()
                 self.given = None
+            return max(now_ns, start)
+        # Signal handlers may each have begun a read beyond the limit. Anything else was not written by the code:
+        # the program has put something of its own there, so never touch it again.
+        if not start < told <= max(start, limit) + 64 * step:
+            self._lose()
+            return now_ns
+        self.idle_takes = 0
+        if instruction_pointer in self._late:
+            told -= step
         return max(now_ns, min(told, limit + step - 1))
 
     def revoke(self) -> None:
         """Make the next read a system call. At any moment, also while the task runs; reads before it count."""
-        if self._usable:
-            self._write(LIMIT_REVOKED, LIMIT_OFFSET)
+        if not self._usable:
+            return
+        try:
+            pwrite(self._fd, LIMIT_REVOKED, self.cells + LIMIT_OFFSET)
+        except OSError:
+            self._lose()
 
     def rescue(self, fault_address: int, instruction_pointer: int) -> int | None:
         """For a SIGSEGV: where to set the instruction pointer if the fault was on the cells, else None.
@@ -282,19 +292,6 @@ class TaskClock(ClockGrant):
         self._lose()
         return self.vdso + offset
 
-    def _read_now(self) -> int | None:
-        try:
-            (told,) = NOW.unpack(os.pread(self._fd, NOW.size, self.cells))
-        except (OSError, StructError):
-            return None
-        return int(told)
-
-    def _write(self, data: bytes, offset: int) -> None:
-        try:
-            os.pwrite(self._fd, data, self.cells + offset)
-        except OSError:
-            self._lose()  # unmapped
-
     def _lose(self) -> None:
         self._usable = False
         self.wanted = False
@@ -305,29 +302,34 @@ def _initial_stack(mem: int, stack: int) -> tuple[bytes, dict[int, int]]:
     """argc, argv, envp and auxv as exec leaves them at the stack pointer: the bytes, and auxv. Empty if not such."""
     size = PAGE_SIZE
     while size <= MAX_ARGUMENTS_SIZE:
-        block = os.pread(mem, size, stack)
-        words = memoryview(block[: len(block) & -8]).cast("Q")
-        try:
-            at = 1 + words[0] + 1  # argc, argv, NULL
-            while words[at]:
-                at += 1
-            auxv = {}
-            while words[at + 1] != AT_NULL:
-                auxv[words[at + 1]] = words[at + 2]
-                at += 2
-            return block[: 8 * (at + 3)], auxv
-        except IndexError:
-            if len(block) < size:
-                break
+        block = pread(mem, size, stack)
+        auxv, end = _parse_auxv(memoryview(block[: len(block) & -8]).cast("Q").tolist())
+        if auxv:
+            return block[: 8 * end], auxv
+        if len(block) < size:
+            break
         size *= 4
     return b"", {}
+
+
+def _parse_auxv(words: list[int]) -> tuple[dict[int, int], int]:
+    """The auxv that follows argc, argv and envp, and the index behind it; empty and 0 if `words` end before it."""
+    try:
+        envp = words[0] + 2  # behind argc, argv and its NULL
+        start = words.index(0, envp) + 1
+        end = start + words[start::2].index(AT_NULL) * 2
+    except (IndexError, ValueError):
+        return {}, 0
+    if end + 2 > len(words):
+        return {}, 0
+    return dict(zip(words[start:end:2], words[start + 1 : end : 2], strict=True)), end + 2
 
 
 def _make_gap(tid: int, mem: int, stack: int, block: bytes) -> int:
     """Move what exec put on the stack down by GAP; the address of the zeroed cells in what gets free."""
     end = stack + len(block)
-    os.pwrite(mem, block, stack - GAP)
-    os.pwrite(mem, bytes(GAP), end - GAP)
+    pwrite(mem, block, stack - GAP)
+    pwrite(mem, bytes(GAP), end - GAP)
     # Unlike the result register this one is left alone by exec's return.
     ptrace.poke_register(tid, ptrace.REGISTERS.stack_pointer, stack - GAP)
     return (end - GAP + 63) & -64
@@ -338,14 +340,14 @@ def _hide_vdso(mem: int, end: int) -> None:
     at = end - 16
     while True:
         at -= 16
-        if os.pread(mem, 8, at) == NOW.pack(AT_SYSINFO_EHDR):
-            os.pwrite(mem, NOW.pack(AT_IGNORE), at)
+        if pread(mem, 8, at) == NOW.pack(AT_SYSINFO_EHDR):
+            pwrite(mem, NOW.pack(AT_IGNORE), at)
             return
 
 
 def _write_text(tid: int, mem: int, address: int, text: bytes) -> None:
     try:
-        os.pwrite(mem, text, address)
+        pwrite(mem, text, address)
     except OSError:
         # Kernels from 6.12 on can be built so that /proc/PID/mem heeds protections; ptrace(2) still writes.
         for at in range(0, len(text), 8):
