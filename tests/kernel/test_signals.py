@@ -33,7 +33,14 @@ from tickless.abi.time import NSEC_PER_SEC as SECOND
 from tickless.abi.time import pack_timespec
 from tickless.kernel.machine import Call, Calls, Machine, Program
 from tickless.kernel.process import exit_task
-from tickless.kernel.signals import PendingSet, effective_mask, has_pending_signals, pending_mask, send_signal
+from tickless.kernel.signals import (
+    ALL_SIGNALS,
+    PendingSet,
+    effective_mask,
+    has_pending_signals,
+    pending_mask,
+    send_signal,
+)
 from tickless.kernel.task import Task
 
 FOREVER = 10**6 * SECOND
@@ -62,7 +69,7 @@ def test_a_standard_signal_is_pending_once() -> None:
     added = [pending.add(SigInfo(SIGUSR1, SI_USER, pid=pid)) for pid in (1, 2)]
 
     assert added == [True, False]
-    assert [info.pid for info in iter(lambda: pending.pop(-1), None) if info] == [1]
+    assert [info and info.pid for info in (pending.pop(ALL_SIGNALS), pending.pop(ALL_SIGNALS))] == [1, None]
 
 
 def test_real_time_signals_queue_in_order() -> None:
@@ -72,7 +79,7 @@ def test_real_time_signals_queue_in_order() -> None:
     for signo, pid in ((SIGRTMIN + 1, 1), (SIGRTMIN, 2), (SIGRTMIN, 3)):
         assert pending.add(SigInfo(signo, SI_USER, pid=pid))
 
-    taken = [pending.pop(-1) for _ in range(3)]
+    taken = [pending.pop(ALL_SIGNALS) for _ in range(3)]
     assert [(info.signo, info.pid) for info in taken if info] == [(SIGRTMIN, 2), (SIGRTMIN, 3), (SIGRTMIN + 1, 1)]
     assert pending.mask == 0
 
@@ -82,7 +89,7 @@ def test_faults_come_before_lower_numbers() -> None:
     pending.add(SigInfo(SIGUSR1, SI_USER))
     pending.add(SigInfo(SIGSEGV, 1))
 
-    first = pending.pop(-1)
+    first = pending.pop(ALL_SIGNALS)
 
     assert first is not None
     assert first.signo == SIGSEGV
@@ -102,7 +109,7 @@ def test_a_signal_is_taken_by_number_or_not_at_all() -> None:
 
 
 def test_a_handler_runs_before_the_program_goes_on(kernel: Machine) -> None:
-    order = []
+    order: list[object] = []
 
     def main(sys: Calls) -> Program:
         yield sys.sigaction(SIGUSR1, order.append)
@@ -546,7 +553,7 @@ def test_a_signal_taken_meanwhile_lets_the_call_go_on(kernel: Machine) -> None:
 
     def send_and_take() -> None:
         send_signal(task.group, SigInfo(SIGUSR1, SI_USER))
-        task.group.pending.pop(-1)
+        task.group.pending.pop(ALL_SIGNALS)
 
     kernel.clock.arm(kernel.clock.start_ns + SECOND, send_and_take)
     send_at(kernel, 2 * SECOND, task, SIGUSR1)

@@ -1,0 +1,537 @@
+"""signal(7), stop signals: processes that are stopped and continued, and what a stop does to a call that sleeps."""
+
+from collections.abc import Callable
+
+import pytest
+
+from tests.kernel.fake_host import FakeHost, call, idle
+from tickless.abi.errno import EINTR, ERESTARTNOHAND
+from tickless.abi.siginfo import CLD_CONTINUED, CLD_STOPPED, SI_USER, SIGINFO_SIZE, SigInfo
+from tickless.abi.signal import (
+    SA_RESTART,
+    SIG_BLOCK,
+    SIG_IGN,
+    SIG_UNBLOCK,
+    SIGCHLD,
+    SIGCONT,
+    SIGKILL,
+    SIGSET,
+    SIGSTOP,
+    SIGTERM,
+    SIGTSTP,
+    SIGTTIN,
+    SIGTTOU,
+    SIGUSR1,
+    sigmask,
+)
+from tickless.abi.time import NSEC_PER_SEC as SECOND
+from tickless.abi.time import pack_timespec
+from tickless.abi.wait import exit_status
+from tickless.kernel.kernel import Deadlock
+from tickless.kernel.machine import Call, Calls, Machine, Main, OwnTask, Program
+from tickless.kernel.outcome import PASS_ON
+from tickless.kernel.signals import pending_mask, send_signal
+from tickless.kernel.task import ThreadGroup
+
+
+def send_at(kernel: Machine, at_ns: int, group: ThreadGroup, *signals: int) -> None:
+    """Somebody outside sends signals to the process, `at_ns` after the start."""
+
+    def send() -> None:
+        for signo in signals:
+            send_signal(group, SigInfo(signo, SI_USER))
+
+    kernel.clock.arm(kernel.clock.start_ns + at_ns, send)
+
+
+def job(kernel: Machine, main: Main, parent: Main = idle) -> OwnTask:
+    """A process in a process group of its own, whose parent, in the same session, runs `parent`."""
+    shell = kernel.spawn(parent)
+    task = kernel.spawn(main, shell)
+    task.group.process_group = task.tid
+    return task
+
+
+def lives_long(sys: Calls) -> Program:
+    yield sys.sleep_ns(100 * SECOND)
+
+
+@pytest.mark.parametrize("signo", [SIGSTOP, SIGTSTP, SIGTTIN, SIGTTOU])
+def test_a_stopped_process_does_nothing_until_sigcont(kernel: Machine, signo: int) -> None:
+    instants = []
+
+    def main(sys: Calls) -> Program:
+        for _ in range(3):
+            yield sys.sleep_ns(SECOND)
+            instants.append(kernel.now_ns)
+
+    task = job(kernel, main, lives_long)
+    send_at(kernel, SECOND // 2, task.group, signo)
+    send_at(kernel, 10 * SECOND, task.group, SIGCONT)
+    kernel.run()
+
+    assert instants == [10 * SECOND, 11 * SECOND, 12 * SECOND]
+
+
+def test_all_threads_stop(kernel: Machine) -> None:
+    instants = []
+
+    def thread(sys: Calls) -> Program:
+        yield sys.sleep_ns(SECOND)
+        instants.append(kernel.now_ns)
+
+    def main(sys: Calls) -> Program:
+        yield sys.thread(thread)
+        yield from thread(sys)
+
+    task = kernel.spawn(main)
+    send_at(kernel, SECOND // 2, task.group, SIGSTOP)
+    send_at(kernel, 5 * SECOND, task.group, SIGCONT)
+    kernel.run()
+
+    assert instants == [5 * SECOND, 5 * SECOND]
+
+
+def test_a_process_that_stops_itself_does_not_return_from_kill(kernel: Machine) -> None:
+    instants = []
+
+    def main(sys: Calls) -> Program:
+        yield sys.kill(sys.task.tid, SIGSTOP)
+        instants.append(kernel.now_ns)
+
+    send_at(kernel, 5 * SECOND, kernel.spawn(main).group, SIGCONT)
+    kernel.run()
+
+    assert instants == [5 * SECOND]
+
+
+def test_a_stopped_process_that_nobody_continues_is_a_deadlock(kernel: Machine) -> None:
+    def main(sys: Calls) -> Program:
+        yield sys.kill(sys.task.tid, SIGSTOP)
+
+    kernel.spawn(main)
+
+    with pytest.raises(Deadlock):
+        kernel.run()
+
+
+def test_a_task_that_was_ready_is_held(kernel: Machine) -> None:
+    """It was woken just before the stop: it looks at its condition when it goes on."""
+    instants = []
+
+    def main(sys: Calls) -> Program:
+        yield sys.sleep_ns(SECOND)
+        instants.append(kernel.now_ns)
+
+    task = kernel.spawn(main)
+    kernel.spawn(lives_long)
+    # Set first, so it comes after the sleep's deadline of the same instant.
+    kernel.clock.arm(
+        kernel.clock.start_ns + SECOND, lambda: send_signal(task.group, SigInfo(SIGSTOP, SI_USER)), order_class=2
+    )
+    send_at(kernel, 5 * SECOND, task.group, SIGCONT)
+    kernel.run()
+
+    assert instants == [5 * SECOND]
+
+
+@pytest.mark.parametrize("signo", [SIGTSTP, SIGTTIN, SIGTTOU])
+def test_an_orphaned_process_group_is_stopped_by_sigstop_alone(kernel: Machine, signo: int) -> None:
+    """setpgid(2): nobody would continue it."""
+    task = kernel.spawn(lives_long)
+    send_at(kernel, SECOND, task.group, signo)
+    kernel.run()
+
+    assert kernel.now_ns == 100 * SECOND
+
+
+def test_a_caught_stop_signal_runs_its_handler(kernel: Machine) -> None:
+    results: list[int] = []
+
+    def main(sys: Calls) -> Program:
+        yield sys.sigaction(SIGTSTP, results.append)
+        results.append((yield sys.sleep_ns(5 * SECOND)))
+
+    task = job(kernel, main, lives_long)
+    send_at(kernel, SECOND, task.group, SIGTSTP)
+    kernel.run()
+
+    assert results == [SIGTSTP, -EINTR]
+
+
+def test_an_ignored_stop_signal_does_nothing(kernel: Machine) -> None:
+    def main(sys: Calls) -> Program:
+        yield sys.sigaction(SIGTSTP, SIG_IGN)
+        yield sys.sleep_ns(5 * SECOND)
+
+    task = job(kernel, main)
+    send_at(kernel, SECOND, task.group, SIGTSTP)
+    kernel.run()
+
+    assert kernel.now_ns == 5 * SECOND
+
+
+def test_a_blocked_stop_signal_stops_when_it_is_unblocked(kernel: Machine) -> None:
+    instants = []
+    stop_set = SIGSET.pack(sigmask(SIGTSTP))
+
+    def main(sys: Calls) -> Program:
+        yield sys.rt_sigprocmask(SIG_BLOCK, stop_set, 0, 8)
+        yield sys.kill(sys.task.tid, SIGTSTP)
+        instants.append(kernel.now_ns)
+        yield sys.rt_sigprocmask(SIG_UNBLOCK, stop_set, 0, 8)
+        instants.append(kernel.now_ns)
+
+    task = job(kernel, main, lives_long)
+    send_at(kernel, 5 * SECOND, task.group, SIGCONT)
+    kernel.run()
+
+    assert instants == [0, 5 * SECOND]
+
+
+def test_sigkill_ends_a_stopped_process(kernel: Machine) -> None:
+    task = kernel.spawn(lives_long)
+    send_at(kernel, SECOND, task.group, SIGSTOP)
+    send_at(kernel, 2 * SECOND, task.group, SIGKILL)
+    kernel.run()
+
+    assert kernel.now_ns == 2 * SECOND
+    assert task.group.wait_status == SIGKILL
+
+
+def test_a_stopped_process_keeps_other_signals_until_it_goes_on(kernel: Machine) -> None:
+    task = kernel.spawn(lives_long)
+    send_at(kernel, SECOND, task.group, SIGSTOP)
+    send_at(kernel, 2 * SECOND, task.group, SIGTERM)
+    send_at(kernel, 3 * SECOND, task.group, SIGCONT)
+    kernel.run()
+
+    assert kernel.now_ns == 3 * SECOND
+    assert task.group.wait_status == SIGTERM
+
+
+def test_another_stop_signal_does_nothing_to_a_stopped_process(kernel: Machine) -> None:
+    """It stays pending on Linux until SIGCONT takes it away, which is the same."""
+    task = job(kernel, lives_long, lives_long)
+    send_at(kernel, SECOND, task.group, SIGSTOP)
+    send_at(kernel, 2 * SECOND, task.group, SIGTSTP, SIGSTOP)
+    looked_at = []
+
+    def look() -> None:
+        looked_at.append((task.group.stopped_by, pending_mask(task)))
+
+    kernel.clock.arm(kernel.clock.start_ns + 3 * SECOND, look)
+    send_at(kernel, 4 * SECOND, task.group, SIGCONT)
+    kernel.run()
+
+    assert looked_at == [(SIGSTOP, 0)]
+
+
+@pytest.mark.parametrize(
+    "prepare",
+    [
+        pytest.param(lambda sys: sys.sigaction(SIGCONT, SIG_IGN), id="ignored"),
+        pytest.param(lambda sys: sys.rt_sigprocmask(SIG_BLOCK, SIGSET.pack(sigmask(SIGCONT)), 0, 8), id="blocked"),
+    ],
+)
+def test_sigcont_continues_whatever_becomes_of_it(kernel: Machine, prepare: Callable[[Calls], Call]) -> None:
+    """signal(7): a process continues even if SIGCONT is blocked or ignored."""
+    instants = []
+
+    def main(sys: Calls) -> Program:
+        yield prepare(sys)
+        yield sys.kill(sys.task.tid, SIGSTOP)
+        instants.append(kernel.now_ns)
+
+    send_at(kernel, 5 * SECOND, kernel.spawn(main).group, SIGCONT)
+    kernel.run()
+
+    assert instants == [5 * SECOND]
+
+
+# What the parent hears
+
+
+def test_the_parent_is_told_of_a_stop_and_a_continue(kernel: Machine) -> None:
+    told = []
+    child_set = SIGSET.pack(sigmask(SIGCHLD))
+
+    def parent(sys: Calls) -> Program:
+        yield sys.rt_sigprocmask(SIG_BLOCK, child_set, 0, 8)
+        for _ in range(2):
+            info = bytearray(SIGINFO_SIZE)
+            yield sys.rt_sigtimedwait(child_set, info, 0, 8)
+            seen = SigInfo.unpack(bytes(info))
+            told.append((kernel.now_ns, seen.code, seen.pid, seen.status))
+
+    task = job(kernel, lives_long, parent)
+    send_at(kernel, SECOND, task.group, SIGTSTP)
+    send_at(kernel, 2 * SECOND, task.group, SIGCONT)
+    kernel.run()
+
+    assert told == [
+        (SECOND, CLD_STOPPED, task.tid, SIGTSTP),
+        (2 * SECOND, CLD_CONTINUED, task.tid, SIGCONT),
+    ]
+
+
+def test_waits_find_a_stop_until_the_process_continues(kernel: Machine) -> None:
+    group = kernel.spawn(idle).group
+    states = []
+
+    for signo in (SIGSTOP, SIGCONT, SIGSTOP):
+        send_signal(group, SigInfo(signo, SI_USER))
+        states.append((group.stop_unreported, group.continue_unreported))
+
+    assert states == [(True, False), (False, True), (True, False)]
+
+
+def test_sigcont_tells_nobody_of_a_process_that_was_not_stopped(kernel: Machine) -> None:
+    task = job(kernel, lives_long, lives_long)
+    assert task.group.parent is not None
+
+    send_signal(task.group, SigInfo(SIGCONT, SI_USER))
+
+    assert not task.group.continue_unreported
+    assert task.group.parent.pending.mask == 0
+
+
+# What a stop does to a call that sleeps
+
+
+def test_a_sleep_keeps_its_deadline_through_a_stop(kernel: Machine) -> None:
+    """It is restarted with restart_syscall: the time that the process was stopped counts."""
+    results = []
+    remaining = bytearray(16)
+
+    def main(sys: Calls) -> Program:
+        results.append((yield sys.nanosleep(pack_timespec(10 * SECOND), remaining)))
+        results.append(kernel.now_ns)
+
+    task = kernel.spawn(main)
+    send_at(kernel, SECOND, task.group, SIGSTOP)
+    send_at(kernel, 4 * SECOND, task.group, SIGCONT)
+    kernel.run()
+
+    assert results == [0, 10 * SECOND]
+
+
+def test_a_sleep_that_is_continued_late_is_over_at_once(kernel: Machine) -> None:
+    results = []
+
+    def main(sys: Calls) -> Program:
+        results.append((yield sys.sleep_ns(2 * SECOND)))
+        results.append(kernel.now_ns)
+
+    task = kernel.spawn(main)
+    send_at(kernel, SECOND, task.group, SIGSTOP)
+    send_at(kernel, 40 * SECOND, task.group, SIGCONT)
+    kernel.run()
+
+    assert results == [0, 40 * SECOND]
+
+
+def test_a_call_that_no_handler_restarts_gives_eintr_after_a_stop(kernel: Machine) -> None:
+    """signal(7), interruption by stop signals: sigtimedwait and others fail with EINTR, without any handler."""
+    results = []
+
+    def main(sys: Calls) -> Program:
+        yield sys.rt_sigprocmask(SIG_BLOCK, SIGSET.pack(sigmask(SIGUSR1)), 0, 8)
+        results.append((yield sys.rt_sigtimedwait(SIGSET.pack(sigmask(SIGUSR1)), 0, 0, 8)))
+        results.append(kernel.now_ns)
+
+    task = kernel.spawn(main)
+    send_at(kernel, SECOND, task.group, SIGSTOP)
+    send_at(kernel, 2 * SECOND, task.group, SIGUSR1)  # comes too late for the call
+    send_at(kernel, 3 * SECOND, task.group, SIGCONT)
+    kernel.run()
+
+    assert results == [-EINTR, 3 * SECOND]
+
+
+def test_a_restartable_call_is_made_again_after_a_stop(kernel: Machine) -> None:
+    results = []
+
+    def child(sys: Calls) -> Program:
+        results.append((yield sys.read(0, bytearray(8), 8)))
+        results.append(kernel.now_ns)
+
+    def main(sys: Calls) -> Program:
+        yield sys.eventfd2(0, 0)
+        pid = yield sys.fork(child)
+        send_at(kernel, SECOND, kernel.groups[pid], SIGSTOP)
+        send_at(kernel, 3 * SECOND, kernel.groups[pid], SIGCONT)
+        yield sys.sleep_ns(2 * SECOND)
+        yield sys.write(0, (1).to_bytes(8, "little"), 8)
+
+    kernel.spawn(main)
+    kernel.run()
+
+    assert results == [8, 3 * SECOND]
+
+
+def test_a_stopped_sleeper_leaves_the_queue_to_others(kernel: Machine) -> None:
+    """Its call has ended: what comes while it is stopped is for those that still wait."""
+    order = []
+
+    def reader(name: str) -> Main:
+        def main(sys: Calls) -> Program:
+            yield sys.read(0, bytearray(8), 8)
+            order.append(name)
+
+        return main
+
+    def main(sys: Calls) -> Program:
+        yield sys.eventfd2(0, 0)
+        first = yield sys.fork(reader("first"))
+        yield sys.fork(reader("second"))
+        yield sys.sleep_ns(SECOND)
+        yield sys.kill(first, SIGSTOP)
+        yield sys.write(0, (1).to_bytes(8, "little"), 8)
+        yield sys.sleep_ns(SECOND)
+        yield sys.kill(first, SIGCONT)
+        yield sys.write(0, (1).to_bytes(8, "little"), 8)
+
+    kernel.spawn(main)
+    kernel.run()
+
+    assert order == ["second", "first"]
+
+
+def test_a_restarted_call_can_block_once_more(kernel: Machine) -> None:
+    results = []
+
+    def main(sys: Calls) -> Program:
+        yield sys.sigaction(SIGUSR1, lambda signo: None)
+        results.append((yield sys.pause()))
+
+    task = kernel.spawn(main)
+    for at in (1, 3):
+        send_at(kernel, at * SECOND, task.group, SIGSTOP)
+        send_at(kernel, (at + 1) * SECOND, task.group, SIGCONT)
+    send_at(kernel, 9 * SECOND, task.group, SIGUSR1)
+    kernel.run()
+
+    assert results == [-EINTR]
+    assert kernel.now_ns == 9 * SECOND
+
+
+@pytest.mark.parametrize(
+    ("flags", "expected"),
+    [pytest.param(0, -EINTR, id="no SA_RESTART"), pytest.param(SA_RESTART, 8, id="SA_RESTART")],
+)
+def test_a_handler_for_sigcont_decides_what_becomes_of_the_call(kernel: Machine, flags: int, expected: int) -> None:
+    results: list[int] = []
+
+    def main(sys: Calls) -> Program:
+        yield sys.eventfd2(0, 0)
+        yield sys.sigaction(SIGCONT, results.append, flags)
+        yield sys.thread(writer)
+        results.append((yield sys.read(0, bytearray(8), 8)))
+
+    def writer(sys: Calls) -> Program:
+        yield sys.rt_sigprocmask(SIG_BLOCK, SIGSET.pack(sigmask(SIGCONT)), 0, 8)
+        yield sys.sleep_ns(5 * SECOND)
+        yield sys.write(0, (1).to_bytes(8, "little"), 8)
+
+    task = kernel.spawn(main)
+    send_at(kernel, SECOND, task.group, SIGSTOP)
+    send_at(kernel, 2 * SECOND, task.group, SIGCONT)
+    kernel.run()
+
+    assert results == [SIGCONT, expected]
+
+
+def test_a_wait_with_a_temporary_mask_goes_on_after_a_stop(kernel: Machine) -> None:
+    results = []
+
+    def main(sys: Calls) -> Program:
+        yield sys.sigaction(SIGUSR1, lambda signo: None)
+        yield sys.rt_sigprocmask(SIG_BLOCK, SIGSET.pack(sigmask(SIGUSR1)), 0, 8)
+        results.append((yield sys.rt_sigsuspend(SIGSET.pack(0), 8)))
+
+    task = kernel.spawn(main)
+    send_at(kernel, SECOND, task.group, SIGSTOP)
+    send_at(kernel, 2 * SECOND, task.group, SIGCONT)
+    send_at(kernel, 3 * SECOND, task.group, SIGUSR1)
+    kernel.run()
+
+    assert results == [-EINTR]
+    assert kernel.now_ns == 3 * SECOND
+
+
+def test_a_stop_of_a_masked_wait_is_not_the_hosts_to_end(kernel: Machine) -> None:
+    kernel.host = host = FakeHost()
+    task = kernel.spawn(idle)
+    blocks = call(task, "rt_sigsuspend", SIGSET.pack(0), 8)
+
+    send_signal(task.group, SigInfo(SIGSTOP, SI_USER))
+    assert kernel.pick() is None
+    send_signal(task.group, SigInfo(SIGCONT, SI_USER))
+    again = kernel.pick()
+
+    assert blocks is None
+    assert host.masked_calls == []
+    assert again is task
+    assert kernel.resume_call(task) is None  # it sleeps again
+
+
+def test_a_call_that_turns_out_to_be_the_hosts_is_passed_on_after_a_stop(kernel: Machine) -> None:
+    """A wait with a mask that is continued with a signal pending for that mask."""
+    host = FakeHost()
+    host.end_masked_call = lambda task, mask, error: PASS_ON  # type: ignore[method-assign]
+    kernel.host = host
+    task = kernel.spawn(idle)
+    task.own_signals.set_mask(sigmask(SIGUSR1))
+    call(task, "rt_sigsuspend", SIGSET.pack(0), 8)
+
+    for signo in (SIGSTOP, SIGUSR1, SIGCONT):
+        send_signal(task.group, SigInfo(signo, SI_USER))
+
+    assert kernel.pick() is task
+    assert kernel.resume_call(task) is PASS_ON
+
+
+def test_a_sleep_that_no_signal_ends_goes_on_through_a_stop(kernel: Machine) -> None:
+    """sched_yield cannot be interrupted: it is only held back."""
+    order = []
+
+    def main(sys: Calls) -> Program:
+        order.append((yield sys.sched_yield()))
+        order.append(kernel.now_ns)
+
+    def stopper(sys: Calls) -> Program:
+        yield sys.kill(task.tid, SIGSTOP)
+        yield sys.sleep_ns(SECOND)
+        yield sys.kill(task.tid, SIGCONT)
+
+    task = kernel.spawn(main)
+    kernel.spawn(stopper)
+    kernel.run()
+
+    assert order == [0, SECOND]
+
+
+def test_an_exit_status_of_a_continued_process_is_its_own(kernel: Machine) -> None:
+    def main(sys: Calls) -> Program:
+        yield sys.kill(sys.task.tid, SIGSTOP)
+        yield sys.exit(5)
+
+    task = kernel.spawn(main)
+    send_at(kernel, SECOND, task.group, SIGCONT)
+    kernel.run()
+
+    assert task.group.wait_status == exit_status(5)
+
+
+def test_the_restart_code_reaches_a_host_with_the_signal_that_allows_it(kernel: Machine) -> None:
+    """Continued with a signal pending: the host decides by the handler whether the call is made again."""
+    kernel.host = FakeHost()
+    task = kernel.spawn(idle)
+    call(task, "pause")
+
+    for signo in (SIGSTOP, SIGTERM, SIGCONT):
+        send_signal(task.group, SigInfo(signo, SI_USER))
+
+    assert kernel.pick() is task
+    assert kernel.resume_call(task) == -ERESTARTNOHAND
