@@ -39,6 +39,9 @@ class FakeHost:
     def has_capability(self, task: Task, capability: int) -> bool:
         return True
 
+    def sysinfo(self) -> bytes:
+        return bytes(112)
+
     def is_reaped(self, child: ThreadGroup) -> bool:
         return child in self.reaped
 
