@@ -20,7 +20,7 @@ from tickless.abi.timex import (
 )
 from tickless.abi.types import Address, ClockId
 from tickless.kernel.capability import demand_capability
-from tickless.kernel.clock import is_device_clock, is_host_clock
+from tickless.kernel.clock import is_cpu_clock, is_device_clock
 from tickless.kernel.errors import Errno
 from tickless.kernel.outcome import Result
 from tickless.kernel.registry import syscall, unserved
@@ -91,7 +91,7 @@ def clock_adjtime(task: Task, clockid: ClockId, buf: Address) -> Result:
     packed = task.memory.copy_in(buf, TIMEX.size)
     if is_device_clock(clockid):
         task.kernel.refuse(task, ADJUST_DEVICE_CLOCK)
-    if not is_host_clock(clockid):
+    if clockid >= 0 and not is_cpu_clock(clockid):
         task.kernel.clock.time_line(clockid)
     if clockid != CLOCK_REALTIME:
         raise Errno(EOPNOTSUPP)

@@ -57,14 +57,21 @@ READ_ONLY_CLOCKS = (CLOCK_MONOTONIC_RAW, CLOCK_MONOTONIC_COARSE, CLOCK_REALTIME_
 _FEW = 64
 
 
-def is_host_clock(clock_id: int) -> bool:
-    """Whether only a host can know the clock: CPU time, or a device given as a negative number. clock_getres(2)."""
-    return clock_id < 0 or clock_id in (CLOCK_PROCESS_CPUTIME_ID, CLOCK_THREAD_CPUTIME_ID)
+def is_cpu_clock(clock_id: int) -> bool:
+    """Whether it is the CPU time of a process or thread: below 0 any one's. kernel/time/posix-cpu-timers.c."""
+    if clock_id < 0:
+        return clock_id & 3 != 3  # there are three kinds
+    return clock_id in (CLOCK_PROCESS_CPUTIME_ID, CLOCK_THREAD_CPUTIME_ID)
 
 
 def is_device_clock(clock_id: int) -> bool:
     """Whether the number stands for an open device (/dev/ptp0). clock_getres(2), Dynamic clocks."""
     return clock_id < 0 and clock_id & 7 == 3
+
+
+def is_host_clock(clock_id: int) -> bool:
+    """Whether only a host can know the clock."""
+    return is_cpu_clock(clock_id) or is_device_clock(clock_id)
 
 
 def clock_of_span(clock_id: int) -> int:

@@ -197,9 +197,8 @@ def _release_files(kernel: Kernel, task: Task) -> None:
 
 def _end_group(group: ThreadGroup, last_status: int) -> None:
     """The last thread has gone: the process becomes a zombie."""
-    if group.itimer_real is not None:
-        group.kernel.clock.cancel(group.itimer_real)
-        group.itimer_real = None
+    group.real_timer.disarm()
+    group.posix_timers.delete_all()
     group.stopped_by = 0
     group.held.clear()
     _hang_up_if_orphaned(group, group.parent, group)

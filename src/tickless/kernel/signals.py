@@ -8,12 +8,14 @@ interrupts a call.
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol
 
 from tickless.abi.epoll import EPOLLIN
 from tickless.abi.siginfo import SigInfo
 from tickless.abi.signal import (
     IGNORED_BY_DEFAULT,
+    SIGALRM,
     SIGCONT,
     SIGKILL,
     SIGRTMIN,
@@ -54,13 +56,37 @@ class SignalState(Protocol):
         """Bring the task's pending sets up to date before somebody looks into them."""
 
 
+class SignalTimer(Protocol):
+    """A timer that sends a signal and goes on when it is taken. timer_create(2)."""
+
+    def signal_taken(self, signal: TimerSignal) -> bool:
+        """The signal is taken; False if it counts no more, since the timer was set anew or deleted."""
+
+    def signal_dropped(self, signal: TimerSignal) -> None:
+        """The signal is not pending any more, and nobody has taken it."""
+
+
+class TimerSignal(SigInfo):
+    """The signal of a POSIX timer: one is pending per timer, and it never coalesces with others."""
+
+    __slots__ = ("timer",)
+
+    def __init__(self, timer: SignalTimer, signo: int, code: int, *, timerid: int, value: int) -> None:
+        super().__init__(signo, code, timerid=timerid, value=value)
+        self.timer = timer
+
+
 class PendingSet:
-    """Signals generated and not yet taken: one of each standard signal, all of each real-time signal."""
+    """Signals generated and not yet taken: one of each standard signal, all of each real-time signal.
 
-    __slots__ = ("mask", "queues")
+    `on_alarm` is called when a SIGALRM is taken: ITIMER_REAL goes on only then.
+    """
 
-    def __init__(self) -> None:
+    __slots__ = ("mask", "on_alarm", "queues")
+
+    def __init__(self, on_alarm: Callable[[], object] | None = None) -> None:
         self.mask = 0  # bit n-1: signal n is in `queues`
+        self.on_alarm = on_alarm
         self.queues: dict[int, deque[SigInfo]] = {}
 
     def add(self, info: SigInfo) -> bool:
@@ -70,34 +96,53 @@ class PendingSet:
             self.queues[info.signo] = deque((info,))
             self.mask |= 1 << (info.signo - 1)
             return True
-        if info.signo < SIGRTMIN:
+        if info.signo < SIGRTMIN and not isinstance(info, TimerSignal):
             return False
         queue.append(info)
         return True
 
     def pop(self, mask: int) -> SigInfo | None:
-        """Take the first signal of `mask`: synchronous ones, then the lowest number, then the oldest."""
+        """Take the first signal of `mask`: synchronous ones, then the lowest number, then the oldest.
+
+        Whether it still `counts` is for the caller to ask.
+        """
         found = self.mask & mask
         if not found:
             return None
         found = (found & SYNCHRONOUS_SIGNALS) or found
-        return self.pop_signal((found & -found).bit_length())
+        return self._pop_oldest((found & -found).bit_length())
 
     def pop_signal(self, signo: int) -> SigInfo | None:
-        """Take the oldest `signo`."""
-        queue = self.queues.get(signo)
-        if queue is None:
-            return None
+        """Take the oldest `signo` that counts."""
+        while signo in self.queues:
+            info = self._pop_oldest(signo)
+            if counts(info):
+                return info
+        return None
+
+    def _pop_oldest(self, signo: int) -> SigInfo:
+        queue = self.queues[signo]
         info = queue.popleft()
         if not queue:
-            self.discard(1 << (signo - 1))
+            del self.queues[signo]
+            self.mask &= ~(1 << (signo - 1))
+        if signo == SIGALRM and self.on_alarm is not None:
+            self.on_alarm()
         return info
 
     def discard(self, mask: int) -> None:
         """Drop every signal of `mask`."""
-        for signo in [signo for signo in self.queues if mask >> (signo - 1) & 1]:
-            del self.queues[signo]
+        dropped = [self.queues.pop(signo) for signo in tuple(self.queues) if mask >> (signo - 1) & 1]
         self.mask &= ~mask
+        for queue in dropped:
+            for info in queue:
+                if isinstance(info, TimerSignal):
+                    info.timer.signal_dropped(info)
+
+
+def counts(info: SigInfo) -> bool:
+    """Whether a signal that was just taken means anything: a timer's does not if the timer was set anew or deleted."""
+    return not isinstance(info, TimerSignal) or info.timer.signal_taken(info)
 
 
 def pending_mask(task: Task) -> int:
@@ -137,50 +182,58 @@ def pop_pending_masked(task: Task, mask: int) -> SigInfo | None:
     """Take a pending signal of `mask` for a signalfd or sigtimedwait; delivery never sees it."""
     if not pending_mask(task) & mask:
         return None
-    info = task.pending.pop(mask) or task.group.pending.pop(mask)
-    if info is not None:
+    while info := task.pending.pop(mask) or task.group.pending.pop(mask):
         task.signals.taken(info)
-    return info
+        if counts(info):
+            return info
+    return None
 
 
 def pop_pending_unblocked(task: Task) -> SigInfo | None:
     """Take the signal to deliver next; a blocked one is never dropped."""
     deliverable = ~effective_mask(task)
-    return task.pending.pop(deliverable) or task.group.pending.pop(deliverable)
+    while info := task.pending.pop(deliverable) or task.group.pending.pop(deliverable):
+        if counts(info):
+            return info
+    return None
 
 
-def send_signal(group: ThreadGroup, info: SigInfo, thread: Task | None = None, *, ring: bool = True) -> None:
-    """Generate a signal for a thread group, or for one `thread` of it; `ring` is False if the host has it already."""
+def send_signal(group: ThreadGroup, info: SigInfo, thread: Task | None = None, *, ring: bool = True) -> bool:
+    """Generate a signal for a thread group, or for one `thread` of it; `ring` is False if the host has it already.
+
+    False if it is ignored, or sent to a zombie.
+    """
     kernel = group.kernel
     bit = 1 << (info.signo - 1)
     if kernel.listener is not None:
         kernel.listener.signal_generated(group, thread, info)
     target = thread or group.representative()
     if target is None:  # a zombie
-        return
+        return False
     _cancel_opposites(group, bit)
     if bit == CONTINUE:
         group.resume_stopped()
     taker = _taker(group, thread, bit)
     # What the target blocks is kept even if it is ignored: the disposition may change before it is unblocked.
     if not effective_mask(target) & bit and _is_ignored(target, bit):
-        return
-    if bit & STOPPING_BY_DEFAULT and taker is not None and not taker.signals.caught() & bit:
+        return False
+    if bit & STOPPING_BY_DEFAULT and taker is not None and not (taker.signals.caught() | taker.signals.ignored()) & bit:
         group.stop(info.signo)
-        return
+        return True
     if info.signo == SIGKILL:
         if ring:
             target.signals.ring(info, shared=True)
-        return
+        return True
     pending = thread.pending if thread else group.pending
     if not pending.add(info):
-        return
+        return True
     if ring:
         target.signals.ring(info, shared=thread is None)
     group.signal_queue.wake_all(EPOLLIN)
     # A stopped process looks at its signals when it goes on.
     if taker is not None and not group.stopped_by:
         kernel.make_ready(taker)
+    return True
 
 
 def retarget_shared_pending(group: ThreadGroup) -> None:

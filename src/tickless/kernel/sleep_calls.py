@@ -15,7 +15,7 @@ from tickless.abi.time import (
 )
 from tickless.abi.types import ClockId, TimerFlags, TimespecOut, TimespecPtr
 from tickless.kernel.capability import demand_capability
-from tickless.kernel.clock import ALARM_CLOCKS, READ_ONLY_CLOCKS, clock_of_span, is_host_clock
+from tickless.kernel.clock import ALARM_CLOCKS, READ_ONLY_CLOCKS, clock_of_span, is_cpu_clock, is_device_clock
 from tickless.kernel.errors import Errno
 from tickless.kernel.outcome import Blocked, Result
 from tickless.kernel.registry import syscall, unserved
@@ -67,9 +67,9 @@ def clock_nanosleep(
 ) -> Result:
     """Sleep for a span, or until an instant, of any clock that can be waited for."""
     clock = task.kernel.clock
-    if clockid in READ_ONLY_CLOCKS or clockid == CLOCK_THREAD_CPUTIME_ID:
+    if clockid in READ_ONLY_CLOCKS or clockid == CLOCK_THREAD_CPUTIME_ID or is_device_clock(clockid):
         raise Errno(EOPNOTSUPP)
-    if is_host_clock(clockid):
+    if is_cpu_clock(clockid):
         task.kernel.refuse(task, CPU_TIME_SLEEP)
     clock.time_line(clockid)
     given_ns = read_timespec(task, request)

@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING
 
 from tickless.abi.errno import ERESTARTSYS
 from tickless.abi.signal import SIGCHLD
+from tickless.kernel.posix_timers import PosixTimers
+from tickless.kernel.real_timer import RealTimer
 from tickless.kernel.signals import PendingSet, has_pending_signals
 from tickless.kernel.wait_queue import WaitQueue
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from tickless.kernel.clock import Deadline
     from tickless.kernel.clone import Birth
     from tickless.kernel.fd_table import FdTable
     from tickless.kernel.futex_queue import Key
@@ -92,7 +93,8 @@ class ThreadGroup:
         self.parent_thread: Task | None = None  # the thread of `parent` whose child it is; None: any of them
         self.children: list[ThreadGroup] = []  # in order of birth, zombies included
         self.threads: list[Task] = []  # alive, the oldest first
-        self.pending = PendingSet()
+        self.real_timer = RealTimer(self)
+        self.pending = PendingSet(self.real_timer.signal_taken)
         self.signal_queue = WaitQueue()  # signalfd and sigtimedwait wait here
         self.child_queue = WaitQueue()  # wait4 and waitid of its threads wait here
         self.exit_queue = WaitQueue()  # pidfds of this process wait here
@@ -111,8 +113,7 @@ class ThreadGroup:
         self.stop_unreported = False  # a stop that WUNTRACED has not seen
         self.continue_unreported = False  # a continue that WCONTINUED has not seen
         self.held: list[Task] = []  # ready, but stopped
-        self.itimer_real: Deadline | None = None
-        self.itimer_interval_ns = 0
+        self.posix_timers = PosixTimers()
         if parent is not None:
             parent.children.append(self)
 

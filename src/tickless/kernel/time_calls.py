@@ -21,7 +21,7 @@ from tickless.abi.time import (
 )
 from tickless.abi.types import Address, ClockId, LongOut, TimespecOut, TimespecPtr, TimevalOut, TimevalPtr
 from tickless.kernel.capability import demand_capability
-from tickless.kernel.clock import KTIME_MAX, is_device_clock, is_host_clock
+from tickless.kernel.clock import KTIME_MAX, is_cpu_clock, is_device_clock, is_host_clock
 from tickless.kernel.errors import Errno
 from tickless.kernel.outcome import PASS_ON, Result
 from tickless.kernel.registry import syscall, unserved
@@ -101,8 +101,8 @@ def clock_settime(task: Task, clockid: ClockId, tp: TimespecPtr) -> Result:
     if is_device_clock(clockid):
         task.kernel.refuse(task, SET_DEVICE_CLOCK)
     if clockid != CLOCK_REALTIME:
-        # Those below 0 are CPU-time clocks; 3 is none of their three kinds.
-        raise Errno(EPERM if clockid < 0 and clockid & 3 != 3 else EINVAL)
+        # The CPU time of a certain process or thread could be set, but by nobody.
+        raise Errno(EPERM if clockid < 0 and is_cpu_clock(clockid) else EINVAL)
     seconds, nanoseconds = TIMESPEC.unpack(task.memory.copy_in(tp, TIMESPEC.size))
     return _set_realtime(task, seconds, nanoseconds)
 
