@@ -253,6 +253,18 @@ def test_proofs_go_through_a_live_thread_when_the_leader_has_ended(start: Callab
     assert outcome(lambda: len(helper.space.copy_in(helper.base + 4 * PAGE, 4))) == -EFAULT
 
 
+def test_proofs_never_go_through_a_task_that_has_left(start: Callable[..., Helper]) -> None:
+    """After exec a task has other memory: a page that is readable there may be none here."""
+    helper, other = start(), start()
+    space = AddressSpace(other.process.pid)
+    space.join(helper.process.pid)  # as if `other` had shared the memory of `helper`, and called exec
+
+    space.leave(other.process.pid)
+
+    assert space._tid.value == helper.process.pid
+    space.close()
+
+
 def test_a_dead_task_faults(start: Callable[..., Helper]) -> None:
     helper = start()
     helper.space.copy_in(helper.base, 1)

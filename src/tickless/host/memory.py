@@ -75,6 +75,9 @@ class AddressSpace:
         self._tids.discard(tid)
         if not self._tids:
             self.close()
+        elif tid == self._tid.value:
+            # After exec it has other memory, which would prove nothing here.
+            self._tid.value = next(iter(self._tids))
 
     def forked(self, tid: int) -> "AddressSpace":
         """The copy that a fork without CLONE_VM made for `tid`. Raises: OSError as the constructor."""

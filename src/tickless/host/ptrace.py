@@ -1,7 +1,7 @@
 """ptrace(2), as thin as can be: one function per request, OSError when it fails.
 
-A tracer is a thread: all of these have to come from the thread that called `seize`. Except for `seize`, `interrupt`
-and `listen`'s wait the tracee has to be in a ptrace stop, or the error is ESRCH, as it is for a task that has died.
+A tracer is a thread: all of these have to come from the thread that called `seize`. For all but `seize` and
+`interrupt` the tracee has to be in a ptrace stop, or the error is ESRCH, as it is for a task that has died.
 """
 
 import ctypes
