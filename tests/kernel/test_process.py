@@ -262,19 +262,17 @@ def test_a_dead_tasks_call_leaves_its_queue(kernel: Machine) -> None:
 
 
 def test_alarms_end_with_the_process(kernel: Machine) -> None:
-    rung = []
     task = kernel.spawn(idle)
     thread = kernel.spawn(idle, task, same_group=True)
-    alarm = kernel.clock.arm(kernel.clock.now_ns + SECOND, lambda: rung.append(1))
-    task.group.itimer_real = alarm
-    armed = []
+    timer = task.group.real_timer
+    timer.set(SECOND, SECOND)
+    left = []
     for ending in task, thread:
         exit_task(kernel, ending, 0)
-        armed.append(task.group.itimer_real)
+        left.append(timer.remaining_ns())
 
-    assert armed == [alarm, None]
+    assert left == [SECOND, 0]
     assert not kernel.jump()
-    assert rung == []
 
 
 def test_whoever_watches_a_process_hears_of_its_threads_its_end_and_its_reaping(kernel: Machine) -> None:
