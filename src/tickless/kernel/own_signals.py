@@ -103,8 +103,7 @@ def deliver_signals(task: OwnTask) -> bool:
     signals = task.own_signals
     while has_pending_signals(task):
         info = pop_pending_unblocked(task)
-        if info is None:
-            break
+        assert info is not None, "a signal interrupts a task that blocks it"
         if task.kernel.listener is not None:
             task.kernel.listener.signal_delivered(task, info)
         action = signals.action(info.signo)
