@@ -1,4 +1,6 @@
 """capabilities(7): those that a call of ours asks for."""
 
+CAP_SYS_RESOURCE = 24
 CAP_SYS_TIME = 25
 CAP_WAKE_ALARM = 35
+CAP_BLOCK_SUSPEND = 36

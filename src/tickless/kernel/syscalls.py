@@ -13,8 +13,10 @@ from tickless.kernel import (
     process_groups,
     read_write,
     signal_calls,
+    signalfd,
     sleep_calls,
     time_calls,
+    timerfd,
     wait,
 )
 
@@ -31,7 +33,9 @@ __all__ = [
     "process_groups",
     "read_write",
     "signal_calls",
+    "signalfd",
     "sleep_calls",
     "time_calls",
+    "timerfd",
     "wait",
 ]

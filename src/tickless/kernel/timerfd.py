@@ -1,0 +1,265 @@
+"""timerfd_create(2): a timer that is read and waited for like a file."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from tickless.abi.capability import CAP_WAKE_ALARM
+from tickless.abi.epoll import EPOLLIN
+from tickless.abi.errno import ECANCELED, EINVAL, ENOTTY
+from tickless.abi.time import (
+    CLOCK_BOOTTIME,
+    CLOCK_BOOTTIME_ALARM,
+    CLOCK_MONOTONIC,
+    CLOCK_REALTIME,
+    CLOCK_REALTIME_ALARM,
+    ITIMERSPEC,
+    pack_itimerspec,
+)
+from tickless.abi.timerfd import (
+    EXPIRATIONS,
+    TFD_CLOEXEC,
+    TFD_CREATE_FLAGS,
+    TFD_IOC_SET_TICKS,
+    TFD_NONBLOCK,
+    TFD_SETTIME_FLAGS,
+    TFD_TIMER_ABSTIME,
+    TFD_TIMER_CANCEL_ON_SET,
+)
+from tickless.abi.types import ClockId, Fd, ItimerspecOut, ItimerspecPtr, TfdFlags, TfdSettimeFlags
+from tickless.kernel.capability import demand_capability
+from tickless.kernel.clock import ALARM_CLOCKS, KTIME_MAX, clock_of_span
+from tickless.kernel.errors import Errno
+from tickless.kernel.file import File
+from tickless.kernel.outcome import Result
+from tickless.kernel.registry import syscall
+from tickless.kernel.timespec import timespec_ns
+
+if TYPE_CHECKING:
+    from tickless.kernel.clock import Clock, Deadline
+    from tickless.kernel.memory import UserBuffer
+    from tickless.kernel.task import Task
+
+CLOCKS = (CLOCK_REALTIME, CLOCK_MONOTONIC, CLOCK_BOOTTIME, CLOCK_REALTIME_ALARM, CLOCK_BOOTTIME_ALARM)
+CANCELABLE_CLOCKS = (CLOCK_REALTIME, CLOCK_REALTIME_ALARM)
+U64_MAX = 2**64 - 1  # where TFD_IOC_SET_TICKS lets the count wrap
+CANCELABLE = TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET
+
+
+class TimerFd(File):
+    """A timer: readable once it has expired, or its clock was set and it is to be cancelled then.
+
+    Expirations are worked out from the deadline when somebody looks; the clock only wakes the queue. As on Linux a
+    periodic timer wakes it once, and again only after a read or a gettime. timerfd_create(2).
+    """
+
+    name: ClassVar[str] = "timerfd"
+
+    def __init__(self, clock: Clock, clock_id: int, *, nonblock: bool) -> None:
+        super().__init__(nonblock=nonblock)
+        self.clock = clock
+        self.clock_id = clock_id
+        self.counted_clock = clock_id  # the one its deadline is an instant of
+        self.deadline_ns: int | None = None  # of `counted_clock`; the first one unread if `expired`; None: not armed
+        self.interval_ns = 0  # 0: it expires once
+        self.expired = False  # since the last read, gettime or settime
+        self.ticks = 0  # unread expirations, but for the overruns after the first
+        self.settime_flags = 0
+        self.alarm: Deadline | None = None  # that wakes the queue
+        self.cancels_on_set = False
+        self.was_cancelled = False
+        # What CLOCK_REALTIME was ahead of CLOCK_MONOTONIC: setting the clock to what it shows is no step.
+        self.realtime_offset_ns = clock.offsets[CLOCK_REALTIME]
+
+    def read(self, task: Task, dst: UserBuffer) -> Result:
+        if dst.size < EXPIRATIONS.size:
+            raise Errno(EINVAL)
+        return self.attempt_or_sleep(task, lambda: self._take(dst), EPOLLIN)
+
+    def poll(self, task: Task) -> int:
+        return EPOLLIN if self.check_expiry() else 0
+
+    def check_expiry(self) -> int:
+        """Notice an expiration that has come by now; what is unread, without the overruns."""
+        deadline_ns = self.deadline_ns
+        if deadline_ns is not None and not self.expired and self.clock.read(self.counted_clock) >= deadline_ns:
+            self.expired = True
+            self.ticks += 1
+        return self.ticks
+
+    def settime(self, flags: int, interval_ns: int, value_ns: int) -> None:
+        """Arm the timer for an instant, or in `value_ns`; 0 disarms it.
+
+        Raises: Errno(ECANCELED) if its clock was set and nobody has read that yet; the new time holds all the same.
+        """
+        self._set_cancels_on_set(cancels=flags & CANCELABLE == CANCELABLE and self.clock_id in CANCELABLE_CLOCKS)
+        self._disarm()
+        self.ticks = 0
+        self.interval_ns = min(interval_ns, KTIME_MAX)
+        if value_ns:
+            if flags & TFD_TIMER_ABSTIME:
+                self.counted_clock = self.clock_id
+                self.deadline_ns = min(value_ns, KTIME_MAX)
+            else:
+                self.counted_clock = clock_of_span(self.clock_id)
+                self.deadline_ns = min(self.clock.read(self.counted_clock) + value_ns, KTIME_MAX)
+            self._arm()
+            if self._take_cancellation():
+                raise Errno(ECANCELED)
+        self.settime_flags = flags
+
+    def gettime(self) -> tuple[int, int]:
+        """(interval, time to the next expiration), in ns; what is unread stays so."""
+        self.check_expiry()
+        self._count_overruns()
+        return self.interval_ns, self.remaining_ns()
+
+    def remaining_ns(self) -> int:
+        """The time to `deadline_ns`: 0 for a timer that is not armed or has expired."""
+        if self.deadline_ns is None:
+            return 0
+        return max(self.deadline_ns - self.clock.read(self.counted_clock), 0)
+
+    def ioctl(self, task: Task, request: int, argument: int) -> Result:
+        if request != TFD_IOC_SET_TICKS:
+            raise Errno(ENOTTY)
+        (ticks,) = EXPIRATIONS.unpack(task.memory.copy_in(argument, EXPIRATIONS.size))
+        if not ticks:
+            raise Errno(EINVAL)
+        if self._take_cancellation():
+            raise Errno(ECANCELED)
+        self.ticks = ticks
+        self.queue.wake_all(EPOLLIN)
+        return 0
+
+    def describe(self, task: Task) -> str:
+        self.check_expiry()
+        value = divmod(self.remaining_ns(), 10**9)
+        interval = divmod(self.interval_ns, 10**9)
+        return (
+            f"clockid: {self.clock_id}\nticks: {self.ticks}\nsettime flags: 0{self.settime_flags:o}\n"
+            f"it_value: ({value[0]}, {value[1]})\nit_interval: ({interval[0]}, {interval[1]})\n"
+        )
+
+    def released(self) -> None:
+        super().released()
+        self._disarm()
+        self._set_cancels_on_set(cancels=False)
+
+    def _take(self, dst: UserBuffer) -> int | None:
+        """All expirations, for a read."""
+        if not self.check_expiry():
+            return None
+        if self._take_cancellation():
+            # What has expired meanwhile is void, and such a timer is not armed again: the program has to look anew.
+            self.ticks = 0
+            if self.expired:
+                self._disarm()
+            return -ECANCELED
+        self._count_overruns()
+        taken, self.ticks = self.ticks, 0
+        # A step back of the clock may have taken the expiration away: Linux then reads nothing. timerfd_create(2).
+        return dst.copy_out(EXPIRATIONS.pack(taken & U64_MAX)) if taken else 0
+
+    def _count_overruns(self) -> None:
+        """Count the expirations after the first one and set a periodic timer going again."""
+        if not self.expired:
+            return
+        assert self.deadline_ns is not None, "an expired timer has a deadline"
+        self._cancel_alarm()
+        self.expired = False
+        if not self.interval_ns:
+            self.deadline_ns = None
+            return
+        late_ns = self.clock.read(self.counted_clock) - self.deadline_ns
+        passed = late_ns // self.interval_ns + 1 if late_ns >= 0 else 0
+        self.ticks += passed - 1
+        self.deadline_ns = min(self.deadline_ns + passed * self.interval_ns, KTIME_MAX)
+        self._arm()
+
+    def _arm(self) -> None:
+        assert self.deadline_ns is not None, "a timer is armed for a deadline"
+        self.alarm = self.clock.arm(self.deadline_ns, self._ring, self.counted_clock)
+
+    def _ring(self) -> None:
+        self.alarm = None
+        self.check_expiry()
+        self.queue.wake_all(EPOLLIN)
+
+    def _disarm(self) -> None:
+        self._cancel_alarm()
+        self.deadline_ns = None
+        self.expired = False
+
+    def _cancel_alarm(self) -> None:
+        if self.alarm is not None:
+            self.clock.cancel(self.alarm)
+            self.alarm = None
+
+    def _set_cancels_on_set(self, *, cancels: bool) -> None:
+        if cancels == self.cancels_on_set:
+            return
+        self.cancels_on_set = cancels
+        if cancels:
+            self.clock.on_step.append(self._clock_was_set)
+        else:
+            self.clock.on_step.remove(self._clock_was_set)
+
+    def _clock_was_set(self) -> None:
+        if self.was_cancelled or self.clock.offsets[CLOCK_REALTIME] != self.realtime_offset_ns:
+            self.was_cancelled = True
+            self.ticks += 1
+            self.queue.wake_all(EPOLLIN)
+
+    def _take_cancellation(self) -> bool:
+        """Whether the clock was set since the last look."""
+        if not self.cancels_on_set or not self.was_cancelled:
+            return False
+        self.was_cancelled = False
+        self.realtime_offset_ns = self.clock.offsets[CLOCK_REALTIME]
+        return True
+
+
+@syscall
+def timerfd_create(task: Task, clockid: ClockId, flags: TfdFlags) -> Fd:
+    """Make a timer that is not armed. EINVAL for other clocks and flags, EPERM for an alarm clock."""
+    if flags & ~TFD_CREATE_FLAGS or clockid not in CLOCKS:
+        raise Errno(EINVAL)
+    if clockid in ALARM_CLOCKS:
+        demand_capability(task, CAP_WAKE_ALARM)
+    file = TimerFd(task.kernel.clock, clockid, nonblock=bool(flags & TFD_NONBLOCK))
+    return task.fds.install(file, cloexec=bool(flags & TFD_CLOEXEC))
+
+
+@syscall
+def timerfd_settime(
+    task: Task, fd: Fd, flags: TfdSettimeFlags, new_value: ItimerspecPtr, old_value: ItimerspecOut
+) -> Result:
+    """Arm or disarm a timer and tell what it was set to. The new value is read before anything else is looked at."""
+    every_s, every_ns, in_s, in_ns = ITIMERSPEC.unpack(task.memory.copy_in(new_value, ITIMERSPEC.size))
+    if flags & ~TFD_SETTIME_FLAGS:
+        raise Errno(EINVAL)
+    interval_ns, value_ns = timespec_ns(every_s, every_ns), timespec_ns(in_s, in_ns)
+    file = _timerfd(task, fd)
+    if file.clock_id in ALARM_CLOCKS:
+        demand_capability(task, CAP_WAKE_ALARM)
+    old = file.gettime() if old_value else None
+    file.settime(flags, interval_ns, value_ns)
+    if old is not None:
+        task.memory.copy_out(old_value, pack_itimerspec(*old))
+    return 0
+
+
+@syscall
+def timerfd_gettime(task: Task, fd: Fd, curr_value: ItimerspecOut) -> Result:
+    """Tell the time to the next expiration and the interval."""
+    task.memory.copy_out(curr_value, pack_itimerspec(*_timerfd(task, fd).gettime()))
+    return 0
+
+
+def _timerfd(task: Task, fd: int) -> TimerFd:
+    """Raises: Errno(EBADF), Errno(EINVAL)."""
+    file = task.fds.get(fd)
+    if not isinstance(file, TimerFd):
+        raise Errno(EINVAL)
+    return file
