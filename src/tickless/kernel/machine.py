@@ -191,7 +191,7 @@ class Machine(Kernel):
         while self.tasks:
             task = self.pick()
             if task is not None:
-                self._go_on(cast(OwnTask, task))
+                self.run_step(cast(OwnTask, task))
             elif not self.jump():
                 raise Deadlock("\n".join(self.describe_blocked()))
 
@@ -199,7 +199,7 @@ class Machine(Kernel):
         task.state = READY
         self.ready.append(task)
 
-    def _go_on(self, task: OwnTask) -> None:
+    def run_step(self, task: OwnTask) -> None:
         """Give the token to a task until it blocks, ends or has made a call."""
         if task.blocked_call is not None:
             self._answer(task, self.resume_call(task))
