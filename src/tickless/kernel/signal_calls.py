@@ -233,8 +233,9 @@ def rt_sigtimedwait(task: Task, uthese: SigsetPtr, uinfo: SiginfoOut, uts: Times
     """Take a pending signal of a set, or wait for one. EAGAIN when the time is over, EINTR for a handler."""
     mask = read_sigset(task, uthese, sigsetsize) & ~UNBLOCKABLE
     timeout_ns = read_timespec(task, uts) if uts else None
-    if pending_mask(task) & mask:
-        return cast(int, _take_signal(task, mask, uinfo))
+    taken = _take_signal(task, mask, uinfo)
+    if taken is not None:
+        return taken
     if timeout_ns == 0:
         return -EAGAIN
     deadline_ns = None if timeout_ns is None else task.kernel.clock.now_ns + timeout_ns
