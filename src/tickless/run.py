@@ -18,6 +18,7 @@ from tickless.host.supervisor import CLOCK_READ_COST_NS, Supervisor
 from tickless.host.trapped import clock_read_numbers, trapped_filter
 from tickless.kernel import syscalls as _syscalls  # noqa: F401  declares every call
 from tickless.kernel.clock import CLASS_SCENARIO, START_REALTIME_NS, Clock
+from tickless.kernel.deadlock import describe_blocked
 from tickless.kernel.kernel import Kernel, Listener
 from tickless.kernel.registry import Unserved
 from tickless.kernel.task import Task
@@ -82,7 +83,7 @@ def run(config: RunConfig, inherited: Inherited | None = None) -> Outcome:
     try:
         supervisor.outside.install()
         supervisor.run()
-        blocked = kernel.describe_blocked() if supervisor.ended_by == "deadlock" else ()
+        blocked = describe_blocked(kernel) if supervisor.ended_by == "deadlock" else ()
     finally:
         supervisor.finish()
     return _outcome(supervisor, blocked, time.monotonic_ns() - started_ns)

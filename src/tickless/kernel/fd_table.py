@@ -17,6 +17,7 @@ class FdTable(Protocol):
     """The open files of one or more tasks, by number."""
 
     host: HostReadiness | None  # how host files are asked and watched; None where there are none
+    files: dict[int, File]  # by number, as far as they are known
 
     def get(self, fd: int) -> File:
         """The open file description that `fd` names. Raises: Errno(EBADF)."""

@@ -240,14 +240,6 @@ class Kernel:
         if task in task.group.threads:
             task.group.threads.remove(task)
 
-    def describe_blocked(self) -> list[str]:
-        """A line for each task: what it waits in, and on what."""
-        return [f"{task.name} ({task.group.name}) {self._waiting_in(task)}" for task in self.tasks.values()]
-
-    def _waiting_in(self, task: Task) -> str:
-        call = "nothing" if task.call is None else name_of(self.architecture, task.call)
-        return f"waits in {call}" if task.state is BLOCKED else f"is {task.state} after {call}"
-
     def _call_of_current(self) -> str:
         if self.current is None or self.current.call is None:
             return "start"

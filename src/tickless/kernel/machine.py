@@ -24,6 +24,7 @@ from tickless.abi.wait import exit_status
 from tickless.kernel import process
 from tickless.kernel import syscalls as _syscalls  # noqa: F401  declares every call
 from tickless.kernel.clock import Clock
+from tickless.kernel.deadlock import describe_blocked
 from tickless.kernel.errors import Errno
 from tickless.kernel.fd_table import OwnFdTable
 from tickless.kernel.job_control import is_restart
@@ -193,7 +194,7 @@ class Machine(Kernel):
             if task is not None:
                 self.run_step(cast(OwnTask, task))
             elif not self.jump():
-                raise Deadlock("\n".join(self.describe_blocked()))
+                raise Deadlock("\n".join(describe_blocked(self)))
 
     def _queue(self, task: OwnTask) -> None:
         task.state = READY

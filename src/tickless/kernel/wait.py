@@ -75,7 +75,7 @@ class Wait:
         """The pid of a child with news; else 0 with WNOHANG, -ECHILD if none will ever come, None if the call waits."""
         forget_reaped(self.task.group)
         may_come = False
-        for child in self._candidates():
+        for child in self.candidates():
             if child.wait_status is None:
                 may_come = True
             if self._has_news(child):
@@ -85,7 +85,7 @@ class Wait:
             return -ECHILD
         return 0 if self.options & WNOHANG else None
 
-    def _candidates(self) -> Iterable[ThreadGroup]:
+    def candidates(self) -> Iterable[ThreadGroup]:
         """The children it asks for: the calling thread's own first, then in order of birth."""
         group = self.task.group
         children = group.children
@@ -155,14 +155,21 @@ def wait4(task: Task, pid: Pid, wstatus: WaitStatusOut, options: WaitOptions, ru
         raise Errno(EINVAL)
     if pid == INT_MIN:
         raise Errno(ESRCH)
-    kind, number = (P_ALL, 0) if pid == -1 else (P_PID, pid) if pid > 0 else (P_PGID, -pid)
-    if pid == 0:
-        number = process_group_of(task.group)
-    wait = Wait(task, kind, number, options | WEXITED)
+    wait = _wait4(task, pid, options)
     found = wait.find()
     if found is None:
         return _sleep_in_wait4(wait, wstatus, rusage)
     return _give_status(wait, found, wstatus, rusage)
+
+
+def _wait4(task: Task, pid: int, options: int) -> Wait:
+    if pid == -1:
+        kind, number = P_ALL, 0
+    elif pid > 0:
+        kind, number = P_PID, pid
+    else:
+        kind, number = P_PGID, -pid or process_group_of(task.group)
+    return Wait(task, kind, number, options | WEXITED)
 
 
 def _sleep_in_wait4(wait: Wait, wstatus: int, rusage: int) -> Blocked:
@@ -238,3 +245,17 @@ def _give_siginfo(wait: Wait, found: int, infop: int, rusage: int) -> Answer:
         memory.copy_out(infop, SIGINFO_HEAD.pack(SIGCHLD if found > 0 else 0, 0, wait.code))
         memory.copy_out(infop + SIGINFO_CHILD_OFFSET, SIGINFO_CHILD.pack(max(found, 0), uid, wait.status))
     return min(found, 0)
+
+
+def awaited_children(task: Task, *, waitid: bool) -> list[ThreadGroup]:
+    """The living children that a task's wait is for."""
+    if waitid:
+        wait = Wait(task, P_ALL, 0, task.args[3])
+        _check_waitid(wait, task.args[0], _signed(task.args[1]))
+    else:
+        wait = _wait4(task, _signed(task.args[0]), task.args[2])
+    return [child for child in wait.candidates() if child.wait_status is None]
+
+
+def _signed(register: int) -> int:
+    return (register & 0xFFFFFFFF ^ 0x80000000) - 0x80000000
