@@ -14,7 +14,7 @@ from tickless.abi.arch import ARCH
 from tickless.abi.errno import EINTR, ERESTART_RESTARTBLOCK, ERESTARTNOHAND, ERESTARTNOINTR, ERESTARTSYS
 from tickless.abi.numbers import number_of
 from tickless.abi.siginfo import SI_KERNEL, SI_TKILL, SI_USER, SigInfo
-from tickless.abi.signal import SIGCHLD, SIGSEGV, STOPPING_BY_DEFAULT, sigmask
+from tickless.abi.signal import SIGCHLD, SIGRTMIN, SIGSEGV, STOPPING_BY_DEFAULT, sigmask
 from tickless.host import notify, ptrace
 from tickless.host.outside import OutsideSigInfo
 from tickless.host.tracee import STOPPED, Tracee
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from tickless.host.supervisor import Supervisor
 
 WORD = (1 << 64) - 1
+WORD_STRUCT = Struct("Q")
 SIGSET_AND_TIMEOUT = Struct("QQQ")
 # Below the stack pointer lie 128 bytes that belong to the function that runs (the red zone of the x86-64 ABI).
 SCRATCH_BELOW_STACK = 512
@@ -39,6 +40,7 @@ class SignalStops:
 
     def delivery_stop(self, task: Tracee, signo: int) -> None:
         """The host is about to deliver `signo`."""
+        self._undo_suspend(task)
         self._repair_cancelled_call(task)
         theirs = SigInfo.unpack(ptrace.getsiginfo(task.tid))
         if signo == SIGSEGV and theirs.code > 0 and self._rescue_clock(task, theirs.addr):
@@ -47,6 +49,7 @@ class SignalStops:
         thread_first = theirs.code == SI_TKILL
         sets = (task.pending, task.group.pending) if thread_first or not rung else (task.group.pending, task.pending)
         ours = sets[0].pop_signal(signo) or sets[1].pop_signal(signo)
+        self._ring_again(task, signo)
         if ours is None and (rung or (signo == SIGCHLD and theirs.code > 0 and theirs.code != SI_KERNEL)):
             signo = 0
         elif ours is not None and not isinstance(ours, OutsideSigInfo):
@@ -89,10 +92,50 @@ class SignalStops:
 
     def restart(self, task: Tracee, code: int) -> None:
         """Answer a call that a signal interrupted: the handler's SA_RESTART decides, so the host must."""
+        if task.suspends:
+            self._suspend_instead(task)
+            return
         if code == ERESTART_RESTARTBLOCK:
             code = EINTR  # the host's own restart block knows nothing of this sleep
         task.answered_restart = code in (ERESTARTSYS, ERESTARTNOHAND, ERESTARTNOINTR)
         self.supervisor.send(task, 0, -code, 0)
+
+    def _suspend_instead(self, task: Tracee) -> None:
+        """End a call that waits with a mask of its own: the host has to deliver the signal under that mask.
+
+        The call is made again as an rt_sigsuspend with the same mask, which the signal ends. At the delivery stop the
+        registers are set back, so the program has made its own call; if nothing is delivered, it makes that again.
+        """
+        task.suspends = False
+        ptrace.interrupt(task.tid)
+        task.answered_restart = True
+        self.supervisor.send(task, 0, -ERESTARTSYS, 0)
+        if not self._await_event_stop(task):
+            return
+        task.before_suspend = ptrace.getregs(task.tid)
+        registers = ptrace.Registers.from_buffer_copy(task.before_suspend)
+        names = ptrace.REGISTERS
+        registers.words[names.call_number] = _RT_SIGSUSPEND
+        registers.words[names.arguments[0]] = self._mask_address(task)
+        registers.words[names.arguments[1]] = ptrace.SIGSET_SIZE
+        ptrace.setregs(task.tid, registers)
+        self.supervisor.life.stopped(task)
+
+    def _mask_address(self, task: Tracee) -> int:
+        """Where the call has its signal mask."""
+        index = _MASK_ARGUMENTS[task.call or 0]
+        if index < 5:
+            return task.args[index]
+        (address,) = WORD_STRUCT.unpack(task.memory.copy_in(task.args[index], WORD_STRUCT.size))
+        return int(address)
+
+    def _undo_suspend(self, task: Tracee) -> None:
+        saved, task.before_suspend = task.before_suspend, None
+        if saved is None:
+            return
+        names = ptrace.REGISTERS
+        saved.words[names.result] = ptrace.getregs(task.tid).words[names.result]
+        ptrace.setregs(task.tid, saved)
 
     def take_from_host(self, task: Tracee, answer: int) -> None:
         """Answer a call that has taken pending signals, and take them from the host as well, or the bell goes stale.
@@ -118,7 +161,15 @@ class SignalStops:
         os.pwrite(task.memory.fd, before, scratch)
         ptrace.setsigmask(task.tid, mask)
         ptrace.setregs(task.tid, saved)
+        for signo in taken:
+            self._ring_again(task, signo)
         self.supervisor.life.stopped(task)
+
+    def _ring_again(self, task: Tracee, signo: int) -> None:
+        """One of `signo` is gone: of timers others may be pending here, where the host has room for one bell."""
+        for pending, shared in ((task.pending, False), (task.group.pending, True)):
+            if signo < SIGRTMIN and signo in pending.queues:
+                task.signals.ring(pending.queues[signo][0], shared=shared)
 
     def _inject(self, task: Tracee, saved: ptrace.Registers, scratch: int) -> bool:
         """Let the task call rt_sigtimedwait(scratch, NULL, scratch + 8, 8); False if it died."""
@@ -158,4 +209,10 @@ class SignalStops:
 
 
 _RT_SIGTIMEDWAIT = number_of(ARCH, "rt_sigtimedwait") or 0
+_RT_SIGSUSPEND = number_of(ARCH, "rt_sigsuspend") or 0
+# Which argument of a call is its signal mask; pselect6's points at a pointer to it.
+_MASK_ARGUMENTS = {
+    number_of(ARCH, name): index
+    for name, index in (("ppoll", 3), ("pselect6", 5), ("epoll_pwait", 4), ("epoll_pwait2", 4))
+}
 _SYSCALL_INSTRUCTION = {"x86_64": 2, "aarch64": 4}[ARCH]
