@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.kernel.fake_host import idle
+from tests.kernel.fake_host import call, idle
 from tests.kernel.signalling import send_at
 from tickless.abi.errno import EINTR
 from tickless.abi.siginfo import CLD_CONTINUED, CLD_STOPPED, SI_USER, SIGINFO_SIZE, SigInfo
@@ -88,6 +88,18 @@ def test_a_process_that_stops_itself_does_not_return_from_kill(kernel: Machine) 
     kernel.run()
 
     assert instants == [5 * SECOND]
+
+
+def test_the_answer_of_a_call_that_stops_its_own_process_waits_for_sigcont(kernel: Machine) -> None:
+    """A host answers at once what a call returns: the call has to block."""
+    task = kernel.spawn(idle)
+
+    stopped = [call(task, "kill", task.tid, SIGSTOP), kernel.pick()]
+    send_signal(task.group, SigInfo(SIGCONT, SI_USER))
+
+    assert stopped == [None, None]
+    assert kernel.pick() is task
+    assert kernel.resume_call(task) == 0
 
 
 def test_a_stopped_process_that_nobody_continues_is_a_deadlock(kernel: Machine) -> None:

@@ -7,16 +7,21 @@ import os
 import signal
 from typing import TYPE_CHECKING
 
-from tickless.abi.errno import EBADF
+from tickless.abi.arch import ARCH
+from tickless.abi.errno import EBADF, ERESTARTNOHAND
+from tickless.abi.numbers import number_of
 from tickless.abi.signal import SIGCONT
 from tickless.host.tracee import HostGroup, Tracee
 from tickless.kernel.errors import Errno
+from tickless.kernel.outcome import PASS_ON, Answer
 
 if TYPE_CHECKING:
     from tickless.host.supervisor import Supervisor
     from tickless.kernel.task import Task, ThreadGroup
 
 CAP_KILL = 5
+SYSINFO_SIZE = 112
+_RT_SIGSUSPEND = number_of(ARCH, "rt_sigsuspend")
 SYSINFO_SIZE = 112
 
 
@@ -103,6 +108,18 @@ class Processes:
 
     def kill_group(self, group: ThreadGroup) -> None:
         self.supervisor.kill_group(group)
+
+    def sysinfo(self) -> bytes:
+        buffer = ctypes.create_string_buffer(SYSINFO_SIZE)
+        ctypes.PyDLL(None).sysinfo(buffer)
+        return buffer.raw
+
+    def end_masked_call(self, task: Task, mask: int, error: int) -> Answer:
+        assert isinstance(task, Tracee)
+        if task.call == _RT_SIGSUSPEND:
+            return PASS_ON
+        task.suspends = True
+        return -ERESTARTNOHAND
 
     def _uids(self, task: Task) -> list[int]:
         """Real, effective, saved and file system user id."""

@@ -7,17 +7,17 @@ made again, or gives EINTR if it is one of those that a handler with SA_RESTART 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from tickless.abi.errno import ERESTART_RESTARTBLOCK, ERESTARTSYS
 from tickless.abi.siginfo import CLD_CONTINUED, CLD_STOPPED
 from tickless.abi.signal import SIGCONT, SIGSTOP
 from tickless.kernel import process
-from tickless.kernel.outcome import PassOn
+from tickless.kernel.outcome import Answer, Blocked, PassOn, Result
 from tickless.kernel.task import BLOCKED, READY
+from tickless.kernel.wait_queue import sleep_until
 
 if TYPE_CHECKING:
-    from tickless.kernel.outcome import Answer, Blocked
     from tickless.kernel.task import Task, ThreadGroup
 
 
@@ -51,6 +51,17 @@ def resume_stopped(group: ThreadGroup) -> None:
     for task in tuple(group.threads):
         group.kernel.make_ready(task)
     process.notify_parent(group, CLD_CONTINUED, SIGCONT)
+
+
+def answer_when_continued(task: Task, answer: Answer) -> Result:
+    """The answer of a call that may have stopped its own process: then it comes only when the process goes on."""
+    if not task.group.stopped_by:
+        return answer
+    return cast(Blocked, sleep_until(task, (), lambda: _unless_stopped(task, answer), signalable=False))
+
+
+def _unless_stopped(task: Task, answer: Answer) -> Answer | None:
+    return None if task.group.stopped_by else answer
 
 
 def is_restart(answer: Answer) -> bool:

@@ -40,6 +40,7 @@ from tickless.abi.types import (
     TimespecPtr,
 )
 from tickless.kernel.errors import Errno
+from tickless.kernel.job_control import answer_when_continued
 from tickless.kernel.outcome import PASS_ON, Answer, Blocked, Result
 from tickless.kernel.own_signals import OwnSignals, SigAction
 from tickless.kernel.process import find_group, process_group_of
@@ -78,12 +79,12 @@ def not_of_this_run(task: Task) -> Answer:
     return PASS_ON
 
 
-def send(sender: Task, group: ThreadGroup, info: SigInfo, thread: Task | None = None) -> int:
+def send(sender: Task, group: ThreadGroup, info: SigInfo, thread: Task | None = None) -> Result:
     """Send a signal that may be 0, which only asks whether it could be sent. Raises: Errno(EINVAL), Errno(EPERM)."""
     may_signal(sender, group, info.signo)
     if info.signo:
         send_signal(group, info, thread)
-    return 0
+    return answer_when_continued(sender, 0)
 
 
 @syscall
@@ -103,7 +104,7 @@ def kill(task: Task, pid: Pid, sig: Signal) -> Result:
     return send_to_process_group(task, -pid or process_group_of(task.group), info)
 
 
-def send_to_process_group(task: Task, process_group: int, info: SigInfo) -> int:
+def send_to_process_group(task: Task, process_group: int, info: SigInfo) -> Result:
     """One success is enough; otherwise the error of the last member tried."""
     error: Errno | None = Errno(ESRCH)
     for group in reversed(tuple(task.kernel.groups.values())):  # Linux has the youngest first
@@ -116,7 +117,7 @@ def send_to_process_group(task: Task, process_group: int, info: SigInfo) -> int:
             error = error and failure
     if error is not None:
         raise error
-    return 0
+    return answer_when_continued(task, 0)
 
 
 def _send_to_all_others(task: Task, info: SigInfo) -> int:
@@ -127,7 +128,8 @@ def _send_to_all_others(task: Task, info: SigInfo) -> int:
     answer = 0
     for group in others:
         try:
-            answer = send(task, group, info)
+            send(task, group, info)
+            answer = 0
         except Errno as failure:
             if failure.number != EPERM:
                 answer = -failure.number
@@ -150,7 +152,7 @@ def tgkill(task: Task, tgid: Pid, tid: Pid, sig: Signal) -> Result:
     return send_to_thread(task, tgid, tid, info_from(task, sig, SI_TKILL))
 
 
-def send_to_thread(task: Task, tgid: int | None, tid: int, info: SigInfo) -> Answer:
+def send_to_thread(task: Task, tgid: int | None, tid: int, info: SigInfo) -> Result:
     group = find_group(task.kernel, tid)
     if group is None:
         return not_of_this_run(task)
