@@ -9,7 +9,7 @@ from tests.kernel.recorder import Sent
 from tickless.abi.epoll import EPOLLHUP, EPOLLIN, EPOLLRDNORM
 from tickless.abi.errno import EBADF, EFAULT, EINVAL, ENOENT, EPERM, ESRCH
 from tickless.abi.siginfo import SI_QUEUE, SI_TKILL, SI_USER, SigInfo
-from tickless.abi.signal import KERNEL_SIGACTION, SIGRTMAX, SIGTERM, SIGUSR1, SIGUSR2
+from tickless.abi.signal import KERNEL_SIGACTION, SIGCONT, SIGRTMAX, SIGSTOP, SIGTERM, SIGUSR1, SIGUSR2
 from tickless.abi.wait import (
     PIDFD_NONBLOCK,
     PIDFD_SIGNAL_PROCESS_GROUP,
@@ -21,6 +21,7 @@ from tickless.kernel.machine import Machine, OwnTask
 from tickless.kernel.outcome import PASS_ON
 from tickless.kernel.pidfd import PIDFD_SELF_THREAD, PIDFD_SELF_THREAD_GROUP
 from tickless.kernel.process import exit_group, exit_task
+from tickless.kernel.signals import send_signal
 from tickless.kernel.task import Task
 
 READABLE = EPOLLIN | EPOLLRDNORM
@@ -261,6 +262,14 @@ def test_only_the_caller_itself_takes_a_siginfo_that_looks_like_kills(kernel: Ma
 
     assert signal(task, PIDFD_SELF_THREAD_GROUP, SIGUSR1, info) == 0
     assert signal(task, PIDFD_SELF_THREAD_GROUP, SIGUSR1, info, PIDFD_SIGNAL_PROCESS_GROUP) == -EPERM
+
+
+def test_a_process_that_stops_itself_has_its_answer_when_it_goes_on(kernel: Machine) -> None:
+    task = kernel.spawn(idle)
+
+    assert signal(task, PIDFD_SELF_THREAD_GROUP, SIGSTOP) is None
+    send_signal(task.group, SigInfo(SIGCONT))
+    assert kernel.resume_call(task) == 0
 
 
 # pidfd_getfd
