@@ -83,7 +83,7 @@ def wait(
     """
     if not bitset:
         raise Errno(EINVAL)
-    waiter = FutexWaiter(futex_key(task, address, private=private), bitset)
+    waiter = FutexWaiter(task, address, futex_key(task, address, private=private), bitset)
     if read_word(task, address) != value:
         return -EAGAIN
     if deadline_ns is None:

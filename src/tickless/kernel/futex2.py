@@ -27,7 +27,6 @@ from tickless.kernel.timespec import read_timespec
 from tickless.kernel.wait_queue import WaitQueue, sleep_until
 
 if TYPE_CHECKING:
-    from tickless.kernel.futex_queue import Key
     from tickless.kernel.task import Task
 
 NUMA = unserved("TL403", "futex with FUTEX2_NUMA or FUTEX2_MPOL", EINVAL)
@@ -80,7 +79,7 @@ def futex_wait(
     deadline_ns = _read_deadline(task, timeout, clockid)
     if not mask:
         raise Errno(EINVAL)
-    waiter = FutexWaiter(futex_key(task, uaddr, private=private), mask)
+    waiter = FutexWaiter(task, uaddr, futex_key(task, uaddr, private=private), mask)
     if read_word(task, uaddr) != val:
         return -EAGAIN
     return cast(Blocked, sleep_on(task, waiter, deadline_ns, clockid if timeout else CLOCK_MONOTONIC, ERESTARTSYS))
@@ -130,16 +129,21 @@ def futex_waitv(
         raise Errno(EINVAL)
     deadline_ns = _read_deadline(task, timeout, clockid)
     words = _read_words(task, waiters, nr_futexes)
-    keys = [futex_key(task, address, private=private) for address, _, private in words]
+    queue = WaitQueue()
+    all_ones = FUTEX_BITSET_MATCH_ANY
+    waited = [
+        FutexWaiter(task, address, futex_key(task, address, private=private), all_ones, queue)
+        for address, _, private in words
+    ]
     if any(read_word(task, address) != value for address, value, _ in words):
         return -EAGAIN
-    return cast(Blocked, _wait_for_any(task, keys, deadline_ns, clockid if timeout else CLOCK_MONOTONIC))
+    return cast(Blocked, _wait_for_any(task, queue, waited, deadline_ns, clockid if timeout else CLOCK_MONOTONIC))
 
 
-def _wait_for_any(task: Task, keys: list[Key], deadline_ns: int | None, clock_id: int) -> Generator[None, None, int]:
+def _wait_for_any(
+    task: Task, queue: WaitQueue, waiters: list[FutexWaiter], deadline_ns: int | None, clock_id: int
+) -> Generator[None, None, int]:
     futexes = task.kernel.futexes
-    queue = WaitQueue()
-    waiters = [FutexWaiter(key, FUTEX_BITSET_MATCH_ANY, queue) for key in keys]
 
     def last_woken() -> int | None:
         """Of several the last, as on Linux."""

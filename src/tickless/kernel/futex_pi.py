@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, cast
 from tickless.abi.errno import EAGAIN, EDEADLK, EINVAL, EPERM, ERESTARTNOINTR, ESRCH, ETIMEDOUT
 from tickless.abi.futex import FUTEX_OWNER_DIED, FUTEX_TID_MASK, FUTEX_WAITERS
 from tickless.kernel.errors import Errno
-from tickless.kernel.futex_queue import LockWaiter, futex_key, read_word, write_word
+from tickless.kernel.futex_queue import FutexWaiter, futex_key, read_word, write_word
 from tickless.kernel.outcome import Blocked, Result
 from tickless.kernel.wait_queue import sleep_until
 
@@ -28,7 +28,7 @@ def lock(task: Task, address: int, deadline_ns: int | None, clock_id: int, *, pr
     key = futex_key(task, address, private=private)
     if _take_if_free(task, key, address):
         return 0
-    return cast(Blocked, _sleep_until_handed_over(task, LockWaiter(key, task, address), deadline_ns, clock_id))
+    return cast(Blocked, _sleep_until_handed_over(task, FutexWaiter(task, address, key), deadline_ns, clock_id))
 
 
 def try_lock(task: Task, address: int, *, private: bool) -> int:
@@ -55,8 +55,9 @@ def owner_died(task: Task) -> None:
     """A thread has ended, and its robust list is done: locks that it held and others wait for go to them."""
     futexes = task.kernel.futexes
     for key, waiters in tuple(futexes.locks.items()):
+        word = next(iter(waiters)).read_word()
         # A word in the robust list names nobody any more.
-        if _owner(next(iter(waiters))) in (0, task.tid):
+        if word is not None and word & FUTEX_TID_MASK in (0, task.tid):
             _hand_over(futexes, key, FUTEX_WAITERS | FUTEX_OWNER_DIED)
 
 
@@ -81,7 +82,7 @@ def _take_if_free(task: Task, key: Key, address: int) -> bool:
 
 
 def _sleep_until_handed_over(
-    task: Task, waiter: LockWaiter, deadline_ns: int | None, clock_id: int
+    task: Task, waiter: FutexWaiter, deadline_ns: int | None, clock_id: int
 ) -> Generator[None, None, int]:
     futexes = task.kernel.futexes
     futexes.add_lock(waiter)
@@ -97,14 +98,6 @@ def _sleep_until_handed_over(
     finally:
         futexes.remove_lock(waiter)
     return -ETIMEDOUT if result is None else result
-
-
-def _owner(waiter: LockWaiter) -> int | None:
-    """The tid in the word that `waiter` waits for; None if the word has gone."""
-    try:
-        return read_word(waiter.task, waiter.address) & FUTEX_TID_MASK
-    except Errno:
-        return None
 
 
 def _hand_over(futexes: FutexTable, key: Key, bits: int) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from struct import Struct
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 from tickless.abi.errno import EFAULT, EINVAL
 from tickless.abi.futex import FUTEX_BITSET_MATCH_ANY
@@ -18,8 +18,6 @@ if TYPE_CHECKING:
 
 WORD = Struct("<I")
 
-_WaiterType = TypeVar("_WaiterType", bound="FutexWaiter")
-
 _SHARED = "shared"
 # Addresses from here on are the kernel's, on every 64-bit architecture.
 _USER_END = 1 << 55
@@ -28,9 +26,18 @@ _USER_END = 1 << 55
 class FutexWaiter:
     """A call's wait on one word. Who wakes it takes it out of the queue, so that it is counted once."""
 
-    __slots__ = ("bitset", "key", "queue", "woken")
+    __slots__ = ("address", "bitset", "key", "queue", "task", "woken")
 
-    def __init__(self, key: Key, bitset: int = FUTEX_BITSET_MATCH_ANY, queue: WaitQueue | None = None) -> None:
+    def __init__(
+        self,
+        task: Task,
+        address: int,
+        key: Key,
+        bitset: int = FUTEX_BITSET_MATCH_ANY,
+        queue: WaitQueue | None = None,
+    ) -> None:
+        self.task = task
+        self.address = address  # of the word that it began with, in the task's memory
         self.key = key  # a requeue moves it to another word
         self.bitset = bitset
         self.queue = queue or WaitQueue()  # where the call sleeps; the words of one futex_waitv share it
@@ -45,16 +52,12 @@ class FutexWaiter:
         """What a wait returns."""
         return 0 if self.woken else None
 
-
-class LockWaiter(FutexWaiter):
-    """A task that waits for a priority-inheriting lock: it is handed the word, and never competes for it."""
-
-    __slots__ = ("address", "task")
-
-    def __init__(self, key: Key, task: Task, address: int) -> None:
-        super().__init__(key)
-        self.task = task
-        self.address = address  # of the word, in the task's memory
+    def read_word(self) -> int | None:
+        """The word as its task sees it; None if it has been unmapped."""
+        try:
+            return read_word(self.task, self.address)
+        except Errno:
+            return None
 
 
 class FutexTable:
@@ -62,7 +65,7 @@ class FutexTable:
 
     def __init__(self) -> None:
         self.queues: dict[Key, dict[FutexWaiter, None]] = {}  # no empty ones
-        self.locks: dict[Key, dict[LockWaiter, None]] = {}  # the same for FUTEX_LOCK_PI
+        self.locks: dict[Key, dict[FutexWaiter, None]] = {}  # the same for FUTEX_LOCK_PI: they are handed the word
 
     def add(self, waiter: FutexWaiter) -> None:
         self.queues.setdefault(waiter.key, {})[waiter] = None
@@ -71,10 +74,10 @@ class FutexTable:
         """Take a waiter out, if nobody has yet."""
         _remove(self.queues, waiter)
 
-    def add_lock(self, waiter: LockWaiter) -> None:
+    def add_lock(self, waiter: FutexWaiter) -> None:
         self.locks.setdefault(waiter.key, {})[waiter] = None
 
-    def remove_lock(self, waiter: LockWaiter) -> None:
+    def remove_lock(self, waiter: FutexWaiter) -> None:
         """Take a waiter for a lock out, if nobody has yet."""
         _remove(self.locks, waiter)
 
@@ -115,7 +118,12 @@ class FutexTable:
         return len(first)
 
 
-def _remove(queues: dict[Key, dict[_WaiterType, None]], waiter: _WaiterType) -> None:
+def is_shared(key: Key) -> bool:
+    """Whether other processes may know the word by this key, too."""
+    return key[0] is _SHARED
+
+
+def _remove(queues: dict[Key, dict[FutexWaiter, None]], waiter: FutexWaiter) -> None:
     queue = queues.get(waiter.key)
     if queue is not None and waiter in queue:
         del queue[waiter]

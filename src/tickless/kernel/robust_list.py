@@ -1,7 +1,7 @@
 """get_robust_list(2), set_tid_address(2): the futex words that a thread's end changes, and whom it wakes.
 
-A host kernel changes the words itself, but knows nothing of who waits here. It does so while the thread dies, and then
-the memory may be gone: `note_robust_list` reads the list before (PTRACE_EVENT_EXIT), `release_robust_list` wakes after.
+A host changes the words itself while the thread dies, but knows nothing of who waits here; and then the list may have
+gone with its memory. So the words are looked at through the memory of those who wait.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from tickless.abi.futex import (
 )
 from tickless.kernel.errors import Errno
 from tickless.kernel.futex_pi import owner_died
-from tickless.kernel.futex_queue import futex_key, read_word, write_word
+from tickless.kernel.futex_queue import futex_key, is_shared, read_word, write_word
 
 if TYPE_CHECKING:
-    from tickless.kernel.futex_queue import Key
+    from tickless.kernel.futex_queue import FutexTable, Key
     from tickless.kernel.task import Task
 
 POINTER = Struct("<Q")
@@ -30,28 +30,33 @@ POINTER = Struct("<Q")
 PI_BIT = 1
 
 
-def note_robust_list(task: Task) -> None:
-    """The thread is about to end, and its memory is still there: keep the keys of the words that it leaves."""
-    task.robust_keys = [key for key, _, _ in _words_left_by(task)]
-
-
 def release_robust_list(task: Task) -> None:
     """The thread ends: a waiter of each lock that it still holds goes on, and finds FUTEX_OWNER_DIED in the word."""
-    futexes = task.kernel.futexes
-    if task.kernel.host is not None:
-        # A word that got FUTEX_WAITERS only after it was noted has its waiter woken, too.
-        for key in task.robust_keys or ():
-            if key in futexes.queues:
-                futexes.wake(key, 1)
-    elif task.robust_list:
-        for key, address, word in _words_left_by(task):
-            if word & FUTEX_TID_MASK:
-                write_word(task, address, word & FUTEX_WAITERS | FUTEX_OWNER_DIED)
-            if word & FUTEX_WAITERS or not word & FUTEX_TID_MASK:
-                futexes.wake(key, 1)
-    task.robust_keys = None
-    if futexes.locks:
+    if task.robust_list:
+        if task.kernel.host is None:
+            _release_words(task)
+        else:
+            _wake_released_by_host(task.kernel.futexes)
+    if task.kernel.futexes.locks:
         owner_died(task)
+
+
+def _release_words(task: Task) -> None:
+    """kernel/futex/core.c, handle_futex_death."""
+    for key, address, word in _words_left_by(task):
+        if word & FUTEX_TID_MASK:
+            write_word(task, address, word & FUTEX_WAITERS | FUTEX_OWNER_DIED)
+        if word & FUTEX_WAITERS or not word & FUTEX_TID_MASK:
+            task.kernel.futexes.wake(key, 1)
+
+
+def _wake_released_by_host(futexes: FutexTable) -> None:
+    """A word that says that its owner has died, and names no other, is free: whoever waits for it may have it."""
+    for key, waiters in tuple(futexes.queues.items()):
+        if is_shared(key):
+            word = next(iter(waiters)).read_word()
+            if word is not None and word & ~FUTEX_WAITERS == FUTEX_OWNER_DIED:
+                futexes.wake(key, 1)
 
 
 def wake_cleared_tid(task: Task) -> None:

@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 
     from tickless.kernel.clone import Birth
     from tickless.kernel.fd_table import FdTable
-    from tickless.kernel.futex_queue import Key
     from tickless.kernel.kernel import Kernel
     from tickless.kernel.memory import Memory
     from tickless.kernel.outcome import Blocked, Result
@@ -63,7 +62,6 @@ class Task:
         self.woken_by = ""  # the cause of the last wake
         self.clear_child_tid = 0  # address cleared and woken at exit; 0: none. set_tid_address(2)
         self.robust_list = 0  # head's address; 0: none. set_robust_list(2)
-        self.robust_keys: list[Key] | None = None  # of the words in it, noted before its memory goes
         self.death_signal = 0  # sent to its group when the thread that made the group ends; 0: none. PR_SET_PDEATHSIG
         self.birth: Birth | None = None  # what its last clone, fork or vfork asked for
         self.children_born = 0  # for names

@@ -25,7 +25,7 @@ from tickless.kernel.clock import KTIME_MAX, is_cpu_clock, is_device_clock, is_h
 from tickless.kernel.errors import Errno
 from tickless.kernel.outcome import PASS_ON, Result
 from tickless.kernel.registry import syscall, unserved
-from tickless.kernel.timespec import timespec_ns
+from tickless.kernel.timespec import USEC_PER_SEC, timespec_ns
 
 if TYPE_CHECKING:
     from tickless.kernel.task import Task
@@ -113,7 +113,8 @@ def settimeofday(task: Task, tv: TimevalPtr, tz: Address) -> Result:
     given = None
     if tv:
         seconds, microseconds = TIMEVAL.unpack(task.memory.copy_in(tv, TIMEVAL.size))
-        # Linux lets 1,000,000 through here, and finds it wrong as nanoseconds: the errno is the same.
+        if not 0 <= microseconds < USEC_PER_SEC:
+            raise Errno(EINVAL)
         given = seconds, microseconds * NSEC_PER_USEC
     if tz:
         task.memory.copy_in(tz, TIMEZONE.size)
