@@ -27,9 +27,10 @@ def test_the_status_is_the_programs(status: int, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["HUP", "INT", "QUIT", "ABRT", "KILL", "SEGV", "PIPE", "TERM", "USR1", "RTMAX"])
 def test_tickless_dies_of_the_signal_that_killed_the_program(name: str, tmp_path: Path) -> None:
-    ended = run_virtually(["bash", "-c", f"ulimit -c 0; kill -{name} $$"], tmp_path)
+    number = signal.Signals[f"SIG{name}"]
+    ended = run_virtually(shell(f"ulimit -c 0; kill -{number.value} $$"), tmp_path)
 
-    assert ended.status == -signal.Signals[f"SIG{name}"]
+    assert ended.status == -number
 
 
 def test_the_run_ends_when_its_last_task_has_ended(tmp_path: Path) -> None:
