@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 static char story[2000];
@@ -123,10 +124,29 @@ static void show_inherited(const char *who)
     fflush(stdout);
 }
 
+/* exec forgets SA_NOCLDSTOP. */
+static void show_stop_of_a_child(void)
+{
+    struct timespec moment = {0, 50000000};
+    sigset_t set;
+    block(SIG_BLOCK, SIGCHLD, 0);
+    sigemptyset(&set);
+    sigaddset(&set, SIGCHLD);
+    pid_t child = fork();
+    if (child == 0)
+        for (;;)
+            pause();
+    kill(child, SIGSTOP);
+    printf("SIGCHLD for a stop: %d\n", sigtimedwait(&set, NULL, &moment) == SIGCHLD);
+    kill(child, SIGKILL);
+    waitpid(child, NULL, 0);
+}
+
 int main(int argc, char **argv)
 {
     if (argc > 1) {
         show_inherited("after exec");
+        show_stop_of_a_child();
         return 0;
     }
     setvbuf(stdout, NULL, _IOLBF, 0);
@@ -134,6 +154,8 @@ int main(int argc, char **argv)
     dropping();
     opposites();
     on(SIGHUP, SIG_IGN, SA_RESTART, 0);
+    on(SIGCHLD, SIG_DFL, SA_NOCLDSTOP, 0);
+    show_stop_of_a_child();
     show_inherited("parent");
     if (fork() == 0) {
         show_inherited("child");
