@@ -2,9 +2,23 @@
 
 import pytest
 
-from tickless.kernel.machine import Machine
+from tests.kernel.epoll_watcher import Watcher, new_watcher
+from tests.kernel.fake_host import idle
+from tickless.kernel.machine import Machine, OwnTask
 
 
 @pytest.fixture
 def kernel() -> Machine:
     return Machine()
+
+
+@pytest.fixture
+def task(kernel: Machine) -> OwnTask:
+    """A task that does not run: a test makes its calls."""
+    return kernel.spawn(idle)
+
+
+@pytest.fixture
+def watcher(kernel: Machine, task: OwnTask) -> Watcher:
+    """The task with an epoll."""
+    return new_watcher(kernel, task)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.kernel.fake_host import FakeHost, call, idle
+from tests.kernel.fake_host import FakeHost, call
 from tickless.abi.epoll import EPOLLIN
 from tickless.abi.errno import EAGAIN, EBADF, ECANCELED, EFAULT, EINTR, EINVAL, ENOTTY, EPERM
 from tickless.abi.signal import SIGUSR1
@@ -33,11 +33,6 @@ from tickless.kernel.timerfd import TimerFd
 CANCELABLE = TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET
 CLOCKS = (CLOCK_REALTIME, CLOCK_MONOTONIC, CLOCK_BOOTTIME, CLOCK_REALTIME_ALARM, CLOCK_BOOTTIME_ALARM)
 BAD = 0x10  # no address
-
-
-@pytest.fixture
-def task(kernel: Machine) -> OwnTask:
-    return kernel.spawn(idle)
 
 
 def make(task: OwnTask, clock_id: int = CLOCK_MONOTONIC) -> int:

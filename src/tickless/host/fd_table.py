@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import os
+import resource
 from typing import TYPE_CHECKING
 
 from tickless.abi.errno import EBADF
@@ -21,7 +22,10 @@ if TYPE_CHECKING:
     from tickless.host.readiness import Readiness
     from tickless.host.supervisor import Supervisor
     from tickless.kernel.file import File
+    from tickless.kernel.task import Task
 
+# The limit that a program has unless somebody raised or lowered it.
+FEWEST_FILES = 1024
 PLAIN = HostFile(pollable=False)
 POLLABLE = HostFile(pollable=True)
 
@@ -50,6 +54,12 @@ class HostFdTable:
             os.close(placeholder)
         self.files[fd] = file
         return fd
+
+    def limit_of(self, task: Task) -> int:
+        try:
+            return resource.prlimit(task.tid, resource.RLIMIT_NOFILE)[0]
+        except OSError:  # it dies, or has another user's privileges
+            return FEWEST_FILES
 
     def names(self, fd: int, file: File) -> bool:
         return self.files.get(fd) is file

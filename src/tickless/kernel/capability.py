@@ -11,8 +11,13 @@ if TYPE_CHECKING:
     from tickless.kernel.task import Task
 
 
-def demand_capability(task: Task, capability: int) -> None:
-    """Raises: Errno(EPERM) without the capability; a task without a host has them all."""
+def has_capability(task: Task, capability: int) -> bool:
+    """Whether the task has a capability in effect; without a host it has them all."""
     host = task.kernel.host
-    if host is not None and not host.has_capability(task, capability):
+    return host is None or host.has_capability(task, capability)
+
+
+def demand_capability(task: Task, capability: int) -> None:
+    """Raises: Errno(EPERM) without the capability."""
+    if not has_capability(task, capability):
         raise Errno(EPERM)

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from tickless.kernel.file import File
     from tickless.kernel.host_file import HostReadiness
     from tickless.kernel.outcome import Result
+    from tickless.kernel.task import Task
 
 
 class FdTable(Protocol):
@@ -24,6 +25,9 @@ class FdTable(Protocol):
 
     def install(self, file: File, *, cloexec: bool) -> int:
         """Give `file` the lowest free number. Raises: Errno(EMFILE)."""
+
+    def limit_of(self, task: Task) -> int:
+        """How many open files the task may have: its soft RLIMIT_NOFILE. getrlimit(2)."""
 
     def names(self, fd: int, file: File) -> bool:
         """Whether `fd` names `file` now: another thread may have closed or reused it."""
@@ -89,6 +93,9 @@ class OwnFdTable:
         file.references -= 1
         if file.references == 0:
             file.released()
+
+    def limit_of(self, task: Task) -> int:
+        return self.limit
 
     def names(self, fd: int, file: File) -> bool:
         return self.files.get(fd) is file

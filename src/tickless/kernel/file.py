@@ -6,12 +6,14 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, ClassVar, cast
 
 from tickless.abi.errno import EAGAIN, EINVAL, ENOTTY
+from tickless.abi.fcntl import O_RDWR
+from tickless.abi.stat import S_IRUSR, S_IWUSR
 from tickless.kernel.errors import Errno
 from tickless.kernel.outcome import Blocked, Result
 from tickless.kernel.wait_queue import WaitQueue
 
 if TYPE_CHECKING:
-    from tickless.kernel.epoll import Interest
+    from tickless.kernel.epoll_interest import Interest
     from tickless.kernel.memory import UserBuffer
     from tickless.kernel.task import Task
 
@@ -25,9 +27,16 @@ class File:
     host: ClassVar[bool] = False
     # Whether it is only written to, as the write end of a pipe.
     is_write_end: ClassVar[bool] = False
+    # O_RDONLY, O_WRONLY or O_RDWR.
+    access_mode: ClassVar[int] = O_RDWR
+    # What stat shows. All files without a name in the file system share one inode, but for pipes.
+    mode: ClassVar[int] = S_IRUSR | S_IWUSR
+    device: ClassVar[int] = 0x10
+    inode: int = 1038
 
     def __init__(self, *, nonblock: bool) -> None:
         self.nonblock = nonblock
+        self.other_flags = 0  # O_APPEND, O_NOATIME, O_DIRECT: those that F_SETFL changes besides O_NONBLOCK
         self.queue = WaitQueue()
         self.interests: set[Interest] = set()  # of the epolls that watch it
         self.references = 0  # fds that name it, where the kernel keeps the fd table

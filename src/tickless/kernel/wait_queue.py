@@ -1,7 +1,7 @@
 """Where tasks sleep: the one file that may suspend a call.
 
-A sleeper is in its queues from before its condition is looked at until it stops waiting, so no wake is lost; a wake is a
-hint, and the sleeper looks again. When several things are true at once the order is Linux's: the condition, then the
+A sleeper is in its queues from before its condition is looked at until it stops waiting, so no wake is lost; a wake is
+a hint, and the sleeper looks again. When several things are true at once the order is Linux's: the condition, then the
 deadline, then the signal.
 """
 
@@ -58,8 +58,13 @@ class WaitQueue:
         return woken
 
     def wake_one(self, events: int = ANY_EVENT) -> int:
-        """Wake the waiter that came first and can be woken; return 0 or 1."""
-        return next((1 for waiter in tuple(self.waiters) if waiter.wake(events)), 0)
+        """Wake the exclusive waiter that came first and can be woken; return 0 or 1."""
+        return next((1 for waiter in tuple(self.waiters) if waiter.exclusive and waiter.wake(events)), 0)
+
+    def wake_everybody(self, events: int = ANY_EVENT) -> None:
+        """Wake every waiter, all exclusive ones too: what they wait for will never come."""
+        for waiter in tuple(self.waiters):
+            waiter.wake(events)
 
     def add(self, waiter: Waiter) -> None:
         self.waiters[waiter] = None

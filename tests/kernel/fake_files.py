@@ -1,0 +1,130 @@
+"""Files whose readiness a test says: of the kernel, and of a host."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+
+from tickless.abi.epoll import EPOLL_CTL_DEL
+from tickless.abi.poll import POLLNVAL
+from tickless.kernel.errors import Errno
+from tickless.kernel.file import File
+from tickless.kernel.host_file import HostFile
+from tickless.kernel.machine import OwnTask
+from tickless.kernel.outcome import PASS_ON, Result
+from tickless.kernel.task import Task
+from tickless.kernel.wait_queue import ANY_EVENT, WaitQueue
+
+
+class FakeFile(File):
+    """A file that is ready for `events`, as long as a test says so."""
+
+    def __init__(self, events: int = 0) -> None:
+        super().__init__(nonblock=False)
+        self.events = events
+
+    def poll(self, task: Task) -> int:
+        return self.events
+
+    def become(self, events: int, wake: int = ANY_EVENT) -> None:
+        self.events = events
+        self.queue.wake_all(wake)
+
+
+class FakeHostFile(HostFile):
+    """A file of the host, ready for `events`."""
+
+    def __init__(self, events: int = 0, *, pollable: bool = True) -> None:
+        super().__init__(pollable=pollable)
+        self.events = events
+
+    def become(self, events: int) -> None:
+        self.events = events
+        self.queue.wake_all()
+
+
+class FakeWatch:
+    """HostWatch."""
+
+    def __init__(self, readiness: FakeReadiness) -> None:
+        self.queue = WaitQueue()
+        self.readiness = readiness
+        readiness.watches.add(self)
+
+    def close(self) -> None:
+        self.readiness.watches.discard(self)
+
+
+class FakeInterests:
+    """HostInterests: events are those that a test adds, taken one by one."""
+
+    def __init__(self, on_ready: Callable[[], object]) -> None:
+        self.on_ready = on_ready
+        self.controls: list[tuple[int, int, int, int]] = []
+        self.events: deque[tuple[int, int]] = deque()
+        self.closed = False
+
+    def control(self, task: Task, op: int, fd: int, events: int, data: int) -> int:
+        self.controls.append((op, fd, events, data) if op != EPOLL_CTL_DEL else (op, fd, 0, 0))
+        return 0
+
+    def collect(self, room: int) -> list[tuple[int, int]]:
+        return [self.events.popleft() for _ in range(min(room, len(self.events)))]
+
+    def is_ready(self) -> bool:
+        return bool(self.events)
+
+    def close(self) -> None:
+        self.closed = True
+
+    def add(self, *events: tuple[int, int]) -> None:
+        self.events.extend(events)
+        self.on_ready()
+
+
+class FakeReadiness:
+    """HostReadiness of FakeHostFiles."""
+
+    def __init__(self) -> None:
+        self.watches: set[FakeWatch] = set()
+        self.lists: list[FakeInterests] = []
+        self.waits: list[tuple[int, int]] = []  # (fd, events) of the calls that were passed on
+
+    def poll(self, task: Task, wants: list[tuple[int, int]]) -> dict[int, int]:
+        return {fd: self._events_of(task, fd) & events for fd, events in wants}
+
+    def watch(self, task: Task, wants: list[tuple[int, int]]) -> FakeWatch:
+        return FakeWatch(self)
+
+    def interests(self, on_ready: Callable[[], object]) -> FakeInterests:
+        self.lists.append(FakeInterests(on_ready))
+        return self.lists[-1]
+
+    def pass_on_when_ready(self, task: Task, fd: int, file: HostFile, events: int) -> Result:
+        self.waits.append((fd, events))
+        return PASS_ON
+
+    def become(self, file: FakeHostFile, events: int) -> None:
+        """A file of the host is ready for `events`, and whoever watches is told."""
+        file.events = events
+        for watch in tuple(self.watches):
+            watch.queue.wake_all()
+
+    def _events_of(self, task: Task, fd: int) -> int:
+        try:
+            file = task.fds.get(fd)
+        except Errno:
+            return POLLNVAL
+        return file.events if isinstance(file, FakeHostFile) else POLLNVAL
+
+
+def install(task: OwnTask, file: File) -> int:
+    """Open a file for a task: its number."""
+    return task.own_fds.install(file, cloexec=False)
+
+
+def with_host_files(task: OwnTask) -> FakeReadiness:
+    """Let the task's table have files of a host."""
+    readiness = FakeReadiness()
+    task.own_fds.host = readiness
+    return readiness
