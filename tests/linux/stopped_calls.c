@@ -12,7 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { UNIT_MS = 60 };
+enum { UNIT_MS = 100 };
 static int counter, epoll, pipe_fds[2];
 static sigset_t usr1;
 static struct timespec long_enough = {0, 3 * UNIT_MS * 1000000L};
