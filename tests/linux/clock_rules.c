@@ -1,5 +1,6 @@
 /* clock_gettime(2), clock_settime(2), clock_nanosleep(2), adjtimex(2): which clocks there are, and the order of checks.
  * Nothing here sets the clock, whoever runs it. */
+#define _GNU_SOURCE
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>

@@ -1,4 +1,5 @@
 /* futex_waitv, futex_wake, futex_wait, futex_requeue: the order of checks, and who is woken. */
+#define _GNU_SOURCE
 #include <errno.h>
 #include <pthread.h>
 #include <stdint.h>

@@ -1,4 +1,5 @@
 /* futex(2): the order in which arguments are checked, and what calls without a waiter return. */
+#define _GNU_SOURCE
 #include <errno.h>
 #include <linux/futex.h>
 #include <stdint.h>

@@ -1,4 +1,5 @@
 /* futex(2) with waiters: who is woken, how many are counted, and where a private and a shared futex differ. */
+#define _GNU_SOURCE
 #include <errno.h>
 #include <linux/futex.h>
 #include <pthread.h>

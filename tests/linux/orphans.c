@@ -1,4 +1,5 @@
 /* PR_SET_CHILD_SUBREAPER(2const), PR_SET_PDEATHSIG(2const), setpgid(2): what becomes of the children of the dead. */
+#define _GNU_SOURCE
 #include <errno.h>
 #include <pthread.h>
 #include <signal.h>

@@ -1,4 +1,5 @@
 /* pidfd_open(2), pidfd_send_signal(2), pidfd_getfd(2): checks, readiness, and who is named after the end. */
+#define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>

@@ -1,4 +1,5 @@
 /* wait(2), sigaction(2): when a child's end is a signal, a zombie, both or neither. */
+#define _GNU_SOURCE
 #include <errno.h>
 #include <sched.h>
 #include <signal.h>

@@ -1,4 +1,5 @@
 /* set_tid_address(2), get_robust_list(2): what the end of a thread does to futex words, and whom it wakes. */
+#define _GNU_SOURCE
 #include <errno.h>
 #include <linux/futex.h>
 #include <pthread.h>

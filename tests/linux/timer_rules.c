@@ -1,4 +1,5 @@
 /* timer_create(2), setitimer(2): pending and ignored signals of timers, overruns, what a new setting forgets. */
+#define _GNU_SOURCE
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>

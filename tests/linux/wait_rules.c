@@ -1,4 +1,5 @@
 /* wait4(2), waitid(2): the order of argument checks, what is written where, and which news a wait takes. */
+#define _GNU_SOURCE
 #include <errno.h>
 #include <limits.h>
 #include <sched.h>
