@@ -186,14 +186,15 @@ def test_with_a_host_an_ignored_sigchld_leaves_the_reaping_to_it(kernel: Machine
 # The end
 
 
-def test_the_leaders_status_is_the_processs(kernel: Machine) -> None:
+def test_the_last_threads_status_is_the_processs(kernel: Machine) -> None:
+    """Since Linux 5.18; before it was the leader's. kernel/exit.c, synchronize_group_exit."""
     leader = kernel.spawn(idle)
     thread = kernel.spawn(idle, leader, same_group=True)
     exit_task(kernel, leader, exit_status(3))
     assert leader.group.wait_status is None
     exit_task(kernel, thread, exit_status(4))
 
-    assert leader.group.wait_status == exit_status(3)
+    assert leader.group.wait_status == exit_status(4)
 
 
 def test_exit_group_decides_the_status(kernel: Machine) -> None:
@@ -205,13 +206,14 @@ def test_exit_group_decides_the_status(kernel: Machine) -> None:
     assert leader.group.wait_status == SIGKILL
 
 
-def test_a_status_that_nobody_knew_is_the_last_threads(kernel: Machine) -> None:
+def test_the_status_that_was_decided_outlives_threads_with_others(kernel: Machine) -> None:
     leader = kernel.spawn(idle)
     thread = kernel.spawn(idle, leader, same_group=True)
-    exit_task(kernel, leader, None)
-    exit_task(kernel, thread, exit_status(4))
+    leader.group.final_status = SIGKILL
+    exit_task(kernel, leader, exit_status(3))
+    exit_task(kernel, thread, None)
 
-    assert leader.group.wait_status == exit_status(4)
+    assert leader.group.wait_status == SIGKILL
 
 
 def test_a_task_ends_once(kernel: Machine, sent: Sent) -> None:

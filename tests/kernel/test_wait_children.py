@@ -183,7 +183,7 @@ def test_the_last_thread_decides_when_a_child_has_ended(kernel: Machine) -> None
     exit_task(kernel, thread, exit_status(6))
 
     assert call(parent, "wait4", -1, status, 0, 0) == child.tid
-    assert number(status) == exit_status(5)
+    assert number(status) == exit_status(6)
 
 
 def test_a_pidfd_names_the_child(kernel: Machine) -> None:

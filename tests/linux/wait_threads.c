@@ -85,7 +85,7 @@ static void leaders(void)
     }
     printf("while a thread lives: %d\n", waitpid(pid, &status, WNOHANG));
     waitpid(pid, &status, 0);
-    printf("the leader's status counts: %#x\n", status);
+    printf("the last thread's status counts: %#x\n", status);
 }
 
 static char stack[16384];

@@ -129,13 +129,11 @@ def exit_group(kernel: Kernel, group: ThreadGroup, wait_status: int) -> None:
 def exit_task(kernel: Kernel, task: Task, wait_status: int | None) -> None:
     """A thread has ended; `wait_status` is its status word, None if it is not known or does not matter.
 
-    The process's own is that of exit_group or of a fatal signal, else that of its leader.
+    The process's own is that of exit_group or of a fatal signal, else that of the thread that ends last.
     """
     group = task.group
     if task.state is DEAD:
         return
-    if wait_status is not None and group.final_status is None and task.tid == group.tgid:
-        group.final_status = wait_status
     if len(group.threads) == 1:
         group.exit_uid = uid_of(group)
     kernel.abandon_call(task)
