@@ -37,9 +37,9 @@ from tickless.abi.time import NSEC_PER_SEC as SECOND
 from tickless.abi.wait import WNOHANG, exit_status, signal_status
 from tickless.kernel.eventfd import COUNT
 from tickless.kernel.machine import Machine, OwnTask
-from tickless.kernel.process import exit_cause, exit_group, exit_task, find_group
+from tickless.kernel.process import exit_cause, exit_group, exit_task, find_group, forget_reaped
 from tickless.kernel.signals import send_signal
-from tickless.kernel.task import DEAD
+from tickless.kernel.task import DEAD, ThreadGroup
 
 
 @pytest.fixture
@@ -176,11 +176,40 @@ def test_with_a_host_an_ignored_sigchld_leaves_the_reaping_to_it(kernel: Machine
     kernel.host = host
     exit_group(kernel, child.group, 0)
     assert find_group(kernel, child.tid) is child.group
-    parent.group.may_have_reaped = True
     host.reaped.add(child.group)
+    parent.group.may_have_reaped = True
 
     assert find_group(kernel, child.tid) is None
     assert parent.group.children == []
+
+
+def test_with_a_host_children_of_one_who_never_waits_do_not_pile_up(kernel: Machine) -> None:
+    parent = kernel.spawn(idle)
+    act(parent, SIGCHLD, SIG_IGN)
+    children = [kernel.spawn(idle, parent).group for _ in range(3)]
+    host = FakeHost()
+    kernel.host = host
+    for child in children:
+        exit_group(kernel, child, 0)
+        host.reaped.add(child)
+
+    assert parent.group.children == children[2:]
+
+
+def test_with_a_host_another_process_may_have_a_zombies_id(kernel: Machine) -> None:
+    parent = kernel.spawn(idle)
+    old = kernel.spawn(idle, parent).group
+    host = FakeHost()
+    kernel.host = host
+    exit_group(kernel, old, 0)
+    host.reaped.add(old)
+    parent.group.may_have_reaped = True
+    new = ThreadGroup(kernel, old.tgid, parent.group, "new")
+    kernel.add_group(new)
+    forget_reaped(parent.group)
+
+    assert old.reaped
+    assert kernel.groups[old.tgid] is new
 
 
 # The end

@@ -160,7 +160,9 @@ def release_memory(task: Task) -> None:
 def release_group(group: ThreadGroup) -> None:
     """The zombie is reaped: nothing of the process is left."""
     group.reaped = True
-    group.kernel.groups.pop(group.tgid, None)
+    groups = group.kernel.groups
+    if groups.get(group.tgid) is group:  # with a host, another may have its id by now
+        del groups[group.tgid]
     if group.parent is not None:
         group.parent.children.remove(group)
     group.exit_queue.wake_all(EPOLLIN | EPOLLHUP)
@@ -214,6 +216,8 @@ def _bury(group: ThreadGroup) -> None:
     if group.parent is None or group.kernel.host is None:
         release_group(group)
     else:
+        # The host reaps it, a little later. Who ignores children may never wait: those before it are gone by now.
+        forget_reaped(group.parent)
         group.parent.may_have_reaped = True
 
 
