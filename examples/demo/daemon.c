@@ -18,9 +18,8 @@
 #define HOUR (3600 * SECOND)
 
 static struct {
-    unsigned fed;      /* times the watchdog was fed */
-    unsigned started;  /* jobs */
-    unsigned finished; /* jobs that were reaped with status 0 */
+    unsigned fed; /* times the watchdog was fed */
+    unsigned started, done; /* jobs, and those of them that were reaped with status 0 */
     unsigned reloads;
 } counts;
 
@@ -54,10 +53,10 @@ static int feed_watchdog(sd_event_source *timer, uint64_t due, void *unused) {
     return 0;
 }
 
-/* A job is a program of its own. Here it sleeps for a minute and a half. */
+/* A job is a program of its own. This one takes a minute and a half, asleep. */
 static int start_job(sd_event_source *timer, uint64_t due, void *unused) {
     (void)unused;
-    say("job %u starts", ++counts.started);
+    counts.started++;
     again_after(timer, due, HOUR);
     pid_t child = fork();
     if (child < 0) err(1, "fork");
@@ -76,8 +75,8 @@ static int reap_children(sd_event_source *source, const struct signalfd_siginfo 
     int status;
     (void)source, (void)info, (void)unused;
     while (waitpid(-1, &status, WNOHANG) > 0) {
-        say("a job ended with status %d", WEXITSTATUS(status));
-        if (status == 0) counts.finished++;
+        if (status == 0) counts.done++;
+        say("a job ended with status %d, %u are done", WEXITSTATUS(status), counts.done);
     }
     return 0;
 }
@@ -92,7 +91,7 @@ static int reload(sd_event_source *source, const struct signalfd_siginfo *info, 
 static int stop(sd_event_source *source, const struct signalfd_siginfo *info, void *unused) {
     (void)info, (void)unused;
     say("SIGTERM: fed the watchdog %u times, %u of %u jobs are done, %u reload",
-        counts.fed, counts.finished, counts.started, counts.reloads);
+        counts.fed, counts.done, counts.started, counts.reloads);
     return sd_event_exit(sd_event_source_get_event(source), 0);
 }
 

@@ -25,6 +25,12 @@ def compile_c(source: Path, toolchain: str = "glibc") -> Path:
     return _build(source, [*C_TOOLCHAINS[toolchain], *C_FLAGS, str(source), "-o", "{}", *_own_flags(source)])
 
 
+def compile_with_library(source: Path, package: str) -> Path:
+    """The program of `source`, linked as pkg-config says for `package`."""
+    flags = subprocess.run(["pkg-config", "--cflags", "--libs", package], check=True, capture_output=True, text=True)
+    return _build(source, ["gcc", *C_FLAGS, str(source), "-o", "{}", *flags.stdout.split()])
+
+
 def compile_cpp(source: Path) -> Path:
     return _build(source, ["g++", "-O1", "-pthread", str(source), "-o", "{}"])
 
