@@ -8,6 +8,7 @@ import random
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from tickless.abi.arch import ARCH
 from tickless.host.cpus import choose_cpu
@@ -15,7 +16,7 @@ from tickless.host.inherited import Inherited
 from tickless.host.launch import launch
 from tickless.host.placeholder import raise_descriptor_limit
 from tickless.host.supervisor import CLOCK_READ_COST_NS, Supervisor
-from tickless.host.trapped import clock_read_numbers, trapped_filter
+from tickless.host.trapped import clock_read_numbers, pass_on_unserved, trapped_filter
 from tickless.kernel import syscalls as _syscalls  # noqa: F401  declares every call
 from tickless.kernel.clock import CLASS_SCENARIO, START_REALTIME_NS, Clock
 from tickless.kernel.deadlock import describe_blocked
@@ -23,6 +24,12 @@ from tickless.kernel.kernel import Kernel, Listener
 from tickless.kernel.registry import Unserved
 from tickless.kernel.task import Task
 from tickless.scenario.at import AtJump, AtSignal, AtSuspend
+
+if TYPE_CHECKING:
+    from tickless.trace.choice import Calls
+    from tickless.trace.counts import CallCounts
+    from tickless.trace.out import LineWriter
+    from tickless.trace.text import TextTrace
 
 # Virtual time that a served call takes.
 CALL_COST_NS = 100
@@ -48,8 +55,11 @@ class RunConfig:
     call_cost_ns: int = CALL_COST_NS
     timeout_ns: int | None = None  # real time
     listener: Listener | None = None
+    trace_to: LineWriter | None = None  # where the trace goes as text
+    trace_calls: Calls | None = None  # of these calls; None: of all that are served
+    count_calls: bool = False  # for Outcome.calls and passed_on
     on_refused: Callable[[Task, Unserved], object] | None = None
-    on_start: Callable[[Supervisor], object] | None = None  # for a live status line
+    on_start: Callable[[Supervisor], object] | None = None  # before the program's first call
 
 
 @dataclass
@@ -62,7 +72,12 @@ class Outcome:
     real_ns: int
     wakeups: Mapping[str, int] = field(default_factory=dict)  # by cause
     held: Mapping[str, float] = field(default_factory=dict)  # what held the clock, s of real time
+    signals: Mapping[int, int] = field(default_factory=dict)  # that reached a task, by number
+    calls: Mapping[str, int] = field(default_factory=dict)  # served, by name
+    passed_on: Mapping[str, int] = field(default_factory=dict)  # trapped, but done by the host
     blocked: Sequence[str] = ()  # of a deadlock: who waits for what
+    processes: int = 0  # that there were
+    threads: int = 0  # that there were, of all processes
 
 
 def run(config: RunConfig, inherited: Inherited | None = None) -> Outcome:
@@ -70,23 +85,31 @@ def run(config: RunConfig, inherited: Inherited | None = None) -> Outcome:
     started_ns = time.monotonic_ns()
     inherited = inherited or Inherited.capture()
     kernel = _make_kernel(config)
+    trace = _listen(config, kernel)
+    trap_also = config.trace_calls.to_trap() if config.trace_calls else ()
     env = inherited.environment if config.env is None else config.env
     claim = choose_cpu(inherited.cpus)
-    launched = launch(config.argv, env, config.cwd, trapped_filter(), claim.cpu, inherited)
+    launched = launch(config.argv, env, config.cwd, trapped_filter(trap_also), claim.cpu, inherited)
     raise_descriptor_limit()
     supervisor = Supervisor(kernel, launched, costs=_costs(config), cpus=inherited.cpus)
     # Undumpable, a program of the same uid can open neither our memory nor our fds.
     ctypes.PyDLL(None).prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)
+    pass_on_unserved(kernel.table, trap_also)
+    counts = _count_calls(config, kernel)
     _arm_scenario(config, supervisor)
     supervisor.idle.grace_s = config.grace_ns / 1e9
     supervisor.idle.external = config.external
     try:
         supervisor.outside.install()
+        if config.on_start is not None:
+            config.on_start(supervisor)
         supervisor.run()
         blocked = describe_blocked(kernel) if supervisor.ended_by == "deadlock" else ()
     finally:
         supervisor.finish()
-    return _outcome(supervisor, blocked, time.monotonic_ns() - started_ns)
+        if trace is not None:
+            trace.close()
+    return _outcome(supervisor, blocked, counts, time.monotonic_ns() - started_ns)
 
 
 def _make_kernel(config: RunConfig) -> Kernel:
@@ -94,9 +117,30 @@ def _make_kernel(config: RunConfig) -> Kernel:
     clock = Clock(realtime_ns=config.start_realtime_ns, tick_ns=tick_ns)
     choose = None if config.seed is None else random.Random(config.seed).randrange
     kernel = Kernel(clock, architecture=ARCH, choose=choose)
-    kernel.listener = config.listener
     kernel.on_refused = config.on_refused
     return kernel
+
+
+def _listen(config: RunConfig, kernel: Kernel) -> TextTrace | None:
+    """Let those hear what happens who want to; return the trace, whose end has to be written."""
+    kernel.listener = config.listener
+    if config.trace_to is None:
+        return None
+    from tickless.trace.choice import all_calls
+    from tickless.trace.fan_out import FanOut
+    from tickless.trace.text import TextTrace
+
+    trace = TextTrace(kernel, config.trace_to.write, config.trace_calls or all_calls())
+    kernel.listener = trace if config.listener is None else FanOut((trace, config.listener))
+    return trace
+
+
+def _count_calls(config: RunConfig, kernel: Kernel) -> CallCounts | None:
+    if not config.count_calls:
+        return None
+    from tickless.trace.counts import CallCounts
+
+    return CallCounts(kernel)
 
 
 def _costs(config: RunConfig) -> list[int]:
@@ -126,7 +170,7 @@ def _step(step: AtSignal | AtJump | AtSuspend, supervisor: Supervisor) -> Callab
     return lambda: clock.suspend(step.span_ns)
 
 
-def _outcome(supervisor: Supervisor, blocked: Sequence[str], real_ns: int) -> Outcome:
+def _outcome(supervisor: Supervisor, blocked: Sequence[str], counts: CallCounts | None, real_ns: int) -> Outcome:
     kernel = supervisor.kernel
     status = supervisor.life.main_status or 0
     ended_by = supervisor.ended_by or ("signaled" if os.WIFSIGNALED(status) else "exited")
@@ -137,5 +181,10 @@ def _outcome(supervisor: Supervisor, blocked: Sequence[str], real_ns: int) -> Ou
         real_ns=real_ns,
         wakeups=dict(kernel.wakeups),
         held=dict(supervisor.idle.held_by),
+        signals=dict(kernel.signals),
+        calls=counts.served_by_name() if counts else {},
+        passed_on=counts.passed_on_by_name() if counts else {},
+        processes=kernel.groups_started,
+        threads=kernel.tasks_started,
         blocked=blocked,
     )

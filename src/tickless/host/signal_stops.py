@@ -57,8 +57,9 @@ class SignalStops:
         if signo and sigmask(signo) & STOPPING_BY_DEFAULT & ~task.signals.caught():
             task.group.stop(signo)  # a stop is virtual: the host must never see it
             signo = 0
-        if signo and self.supervisor.kernel.listener is not None:
-            self.supervisor.kernel.listener.signal_delivered(task, ours or theirs)
+        if signo:
+            told = theirs if ours is None or isinstance(ours, OutsideSigInfo) else ours
+            self.supervisor.kernel.signal_delivered(task, told)
         task.injected = signo
         self.supervisor.life.stopped(task)
 

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from tickless.abi.arch import ARCH
+from tickless.abi.numbers import number_of
 from tickless.host import host_calls as _host_calls  # noqa: F401  declares the calls that only a host has
 from tickless.host.seccomp import build_filter
-from tickless.kernel.registry import BY_ARGUMENT, SERVED, Registry
+from tickless.kernel.outcome import PASS_ON, Result
+from tickless.kernel.registry import BY_ARGUMENT, SERVED, UNTRAPPED, ArgumentTest, Entry, Registry
+from tickless.kernel.task import Task
 
 
-def trapped_filter() -> bytes:
-    """The filter for this architecture."""
-    always, conditional = [], []
+def trapped_filter(also: Iterable[str] = ()) -> bytes:
+    """The filter for this architecture; it traps the calls named in `also` as well."""
+    always, conditional = [number for name in also if (number := number_of(ARCH, name)) is not None], []
     for number, declaration in Registry.entries(ARCH):
         if declaration.trap == SERVED:
             always.append(number)
@@ -21,6 +24,29 @@ def trapped_filter() -> bytes:
             test = declaration.when
             conditional.append((number, test))
     return build_filter(always, conditional)
+
+
+def pass_on_unserved(table: list[Entry | None], also: Iterable[str]) -> None:
+    """Calls that are trapped only to be seen are the host's, whatever the kernel would do with them without a host."""
+    for name in also:
+        number, declaration = number_of(ARCH, name), Registry.declarations.get(name)
+        if declaration is None or number is None:
+            continue
+        if declaration.trap == UNTRAPPED:
+            table[number] = None
+        elif declaration.when is not None:
+            table[number] = _only_if(declaration.when, declaration.entry)
+
+
+def _only_if(test: ArgumentTest, entry: Entry) -> Entry:
+    """An entry for the registers that the filter would have trapped."""
+
+    def tested(task: Task, a: int, b: int, c: int, d: int, e: int, f: int) -> Result:
+        masked = (a, b, c, d, e, f)[test.register] & test.mask
+        wanted = masked in test.values if test.values else masked != 0
+        return entry(task, a, b, c, d, e, f) if wanted else PASS_ON
+
+    return tested
 
 
 def trapped_numbers() -> frozenset[int]:

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from tickless.abi.siginfo import SigInfo
     from tickless.kernel.host_kernel import HostKernel
 
+FIRST_INODE = 100_000
+
 
 class Listener(Protocol):
     """Who is told what happens: a trace. One that raises ends the run."""
@@ -34,6 +36,8 @@ class Listener(Protocol):
     def woken(self, task: Task, cause: str) -> None: ...
 
     def signal_generated(self, group: ThreadGroup, thread: Task | None, info: SigInfo) -> None: ...
+
+    def signal_taken(self, task: Task, info: SigInfo) -> None: ...
 
     def signal_delivered(self, task: Task, info: SigInfo) -> None: ...
 
@@ -65,13 +69,17 @@ class Kernel:
         self.choose = choose  # picks one of n ready tasks; None: the one that is ready longest
         self.tasks: dict[int, Task] = {}  # alive, by tid
         self.groups: dict[int, ThreadGroup] = {}  # alive or zombie, by tgid
+        self.tasks_started = 0
+        self.groups_started = 0
         self.ready: deque[Task] = deque()
         self.futexes = FutexTable()
         self.current: Task | None = None  # whose call is being served
         self.cause = ""  # what happens now, if it is not a call of `current`: a timer, a scenario step, the host
         self.wakeups: Counter[str] = Counter()  # by cause
+        self.signals: Counter[int] = Counter()  # that reached a task, by number: delivered, or taken by a read or wait
         self.listener: Listener | None = None
         self.host: HostKernel | None = None
+        self.next_inode = FIRST_INODE  # of the next pipe
         self.refused: set[Unserved] = set()  # what was named to the user already
         self.on_refused: Callable[[Task, Unserved], object] | None = None
         self.table: list[Entry | None] = dispatch_table(architecture)
@@ -179,6 +187,20 @@ class Kernel:
             task.blocked_call.close()
             task.blocked_call = None
 
+    # Signals
+
+    def signal_taken(self, task: Task, info: SigInfo) -> None:
+        """A signalfd or a wait has given a pending signal to the task."""
+        self.signals[info.signo] += 1
+        if self.listener is not None:
+            self.listener.signal_taken(task, info)
+
+    def signal_delivered(self, task: Task, info: SigInfo) -> None:
+        """A handler of the task runs, or the signal does what it does by default."""
+        self.signals[info.signo] += 1
+        if self.listener is not None:
+            self.listener.signal_delivered(task, info)
+
     # Job control
 
     def stop(self, group: ThreadGroup, signo: int) -> None:
@@ -198,6 +220,11 @@ class Kernel:
             if self.listener is not None:
                 self.listener.refused(task, unserved)
         raise Errno(unserved.errno)
+
+    def new_inode(self) -> int:
+        """A number that no other file has. stat(2)."""
+        self.next_inode += 1
+        return self.next_inode - 1
 
     # Time
 
@@ -226,9 +253,11 @@ class Kernel:
 
     def add_group(self, group: ThreadGroup) -> None:
         self.groups[group.tgid] = group
+        self.groups_started += 1
 
     def add_task(self, task: Task) -> None:
         self.tasks[task.tid] = task
+        self.tasks_started += 1
         if self.listener is not None:
             self.listener.task_started(task)
 

@@ -251,8 +251,12 @@ class Machine(Kernel):
         if call.direct is not None:
             self.current, task.call = task, number
             self._answer(task, call.direct())
-        else:
-            self._answer(task, self.begin_call(task, number, self._registers(task, call.args)))
+            return
+        registers = self._registers(task, call.args)
+        if self.listener is not None:
+            task.call, task.args = number, tuple(registers)
+            self.listener.call_entered(task)
+        self._answer(task, self.begin_call(task, number, registers))
 
     def _registers(self, task: OwnTask, args: tuple[Argument, ...]) -> list[int]:
         """The call's six registers; bytes are copied into the task's memory."""
@@ -271,6 +275,8 @@ class Machine(Kernel):
 
     def _answer(self, task: OwnTask, answer: Answer | None) -> None:
         """Let the program have what its call gave; None: it blocks."""
+        if answer is not None and self.listener is not None:
+            self.listener.call_left(task, answer)
         if answer is None or task.state is DEAD:
             return
         assert isinstance(answer, int), f"{task} made a call that only a host can do"

@@ -105,8 +105,7 @@ def deliver_signals(task: OwnTask) -> bool:
         info = pop_pending_unblocked(task)
         if info is None:  # a timer's, which counts no more
             break
-        if task.kernel.listener is not None:
-            task.kernel.listener.signal_delivered(task, info)
+        task.kernel.signal_delivered(task, info)
         action = signals.action(info.signo)
         if action.handler == SIG_DFL:
             _act_by_default(task, info.signo)

@@ -15,7 +15,7 @@ from tickless.abi.prctl import (
     PR_SET_TSC,
 )
 from tickless.abi.signal import SIGRTMAX
-from tickless.abi.types import U64, PrctlOption
+from tickless.abi.types import NumberOrPointer, PrctlOption
 from tickless.kernel.errors import Errno
 from tickless.kernel.outcome import PASS_ON, Result
 from tickless.kernel.registry import ArgumentTest, syscall, unserved
@@ -32,7 +32,14 @@ TIME_STAMP_COUNTER = unserved("TL303", "prctl(PR_SET_TSC)", EINVAL)
 
 
 @syscall(when=ArgumentTest(0, 0xFFFFFFFF, TRAPPED))
-def prctl(task: Task, option: PrctlOption, arg2: U64, arg3: U64, arg4: U64, arg5: U64) -> Result:
+def prctl(
+    task: Task,
+    option: PrctlOption,
+    arg2: NumberOrPointer,
+    arg3: NumberOrPointer,
+    arg4: NumberOrPointer,
+    arg5: NumberOrPointer,
+) -> Result:
     """The options in TRAPPED are noted and left to the host; without one, four of them are all there is."""
     if option == PR_SET_TSC:
         task.kernel.refuse(task, TIME_STAMP_COUNTER)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tickless.abi.epoll import EPOLLIN, EPOLLOUT
-from tickless.abi.types import S32, BufferPtr, Fd, IovecPtr, Size
+from tickless.abi.types import BufferOut, BufferPtr, Fd, IovecPtr, Size
 from tickless.kernel.host_file import HostFile
 from tickless.kernel.memory import UserBuffer, read_iovec
 from tickless.kernel.outcome import Result
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 @syscall
-def read(task: Task, fd: Fd, buf: BufferPtr, count: Size) -> Result:
+def read(task: Task, fd: Fd, buf: BufferOut, count: Size) -> Result:
     """Read up to `count` bytes; the file decides what one read gives."""
     file = task.fds.get(fd)
     if file.host:

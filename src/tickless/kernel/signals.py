@@ -185,6 +185,7 @@ def pop_pending_masked(task: Task, mask: int) -> SigInfo | None:
     while info := task.pending.pop(mask) or task.group.pending.pop(mask):
         task.signals.taken(info)
         if counts(info):
+            task.kernel.signal_taken(task, info)
             return info
     return None
 

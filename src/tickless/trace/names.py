@@ -1,0 +1,109 @@
+"""How a trace names what differs from run to run: tasks, pointers and open files. No pid or address is ever printed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from weakref import WeakKeyDictionary
+
+from tickless.abi.numbers import name_of
+from tickless.abi.show import show_siginfo
+from tickless.abi.siginfo import SigInfo, siginfo_layout
+from tickless.abi.tables import CLOCKS
+from tickless.kernel.pidfd import PidFd
+from tickless.kernel.timerfd import TimerFd
+
+if TYPE_CHECKING:
+    from tickless.kernel.clock import Deadline
+    from tickless.kernel.file import File
+    from tickless.kernel.kernel import Kernel
+    from tickless.kernel.memory import Memory
+    from tickless.kernel.task import Task
+
+# Names are kept for that many pointers of an address space; later ones are all `ptr`.
+MOST_POINTERS = 10_000
+
+
+class Names:
+    """The names of one run."""
+
+    def __init__(self, kernel: Kernel) -> None:
+        self.kernel = kernel
+        self._ever: dict[int, str] = {}  # by tid, of all tasks that there were
+        # Each address space's pointers are numbered as they appear.
+        self._pointers: WeakKeyDictionary[Memory, dict[int, int]] = WeakKeyDictionary()
+
+    def started(self, task: Task) -> None:
+        """From now on its tid means this task."""
+        self._ever[task.tid] = task.name
+
+    def pid(self, pid: int) -> str:
+        """A process, a thread, or (below -1) a process group; `?` is none of the run's."""
+        if pid in (0, -1):
+            return str(pid)
+        return f"-{self._task(-pid)}" if pid < 0 else self._task(pid)
+
+    def _task(self, pid: int) -> str:
+        return self.known_pid(pid) or "?"
+
+    def known_pid(self, pid: int) -> str | None:
+        """The name of the task that has, or had last, this pid."""
+        alive = self.kernel.tasks.get(pid) or self.kernel.groups.get(pid)
+        return self._ever.get(pid) if alive is None else alive.name
+
+    def pointer(self, task: Task, address: int) -> str:
+        """`&N`: the N-th address that the trace has seen in the task's memory."""
+        if not address:
+            return "NULL"
+        known = self._pointers.setdefault(task.memory, {})
+        if address not in known and len(known) >= MOST_POINTERS:
+            return "ptr"
+        return f"&{known.setdefault(address, len(known) + 1)}"
+
+    def file(self, task: Task, fd: int) -> str | None:
+        """What an fd stands for; None if it is a file of the host, or not known yet."""
+        file = task.fds.files.get(fd)
+        return None if file is None or file.host else self._described(file)
+
+    def _described(self, file: File) -> str:
+        if isinstance(file, TimerFd):
+            clock = next((name for name, number in CLOCKS.items() if number == file.clock_id), "")
+            return f"{file.name}:{clock.removeprefix('CLOCK_')}"
+        if isinstance(file, PidFd):
+            return f"{file.name}:{file.group.name}"
+        return file.name
+
+    def siginfo(self, info: SigInfo) -> str:
+        """A signal's fields, its sender by name."""
+        shown = show_siginfo(info.pack())
+        if siginfo_layout(info.signo, info.code) not in ("kill", "rt", "chld") or not info.pid:
+            return shown
+        return f"{shown[:-1]}, from {self.known_pid(info.pid) or 'outside'}}}"
+
+    def cause(self, of: Task | None = None) -> str:
+        """What happens now: a call of somebody, seen by `of`, or what the kernel says."""
+        kernel = self.kernel
+        maker = kernel.current
+        if kernel.cause or maker is None or maker.call is None:
+            return kernel.cause or "start"
+        call = name_of(kernel.architecture, maker.call)
+        return f"its own {call}" if maker is of else f"{maker.name}'s {call}"
+
+    def deadline(self, deadline: Deadline | None) -> str:
+        """Whose deadline it is."""
+        owner = getattr(deadline and deadline.callback, "__self__", None)
+        if isinstance(owner, TimerFd):
+            return self._holder(owner)
+        if task := getattr(owner, "task", None):
+            return f"{task.name}'s {name_of(self.kernel.architecture, task.call)}"
+        if group := getattr(owner, "group", None):
+            timer_id = getattr(owner, "timer_id", None)
+            return f"{group.name}'s {'interval timer' if timer_id is None else f'timer {timer_id}'}"
+        return "the scenario"
+
+    def _holder(self, file: File) -> str:
+        """`main's 5<timerfd:MONOTONIC>`: the oldest task that has it, under the lowest number."""
+        for task in self.kernel.tasks.values():
+            fds = [fd for fd, other in task.fds.files.items() if other is file]
+            if fds:
+                return f"{task.name}'s {min(fds)}<{self._described(file)}>"
+        return f"a {self._described(file)}"

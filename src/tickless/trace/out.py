@@ -1,0 +1,37 @@
+"""Where a trace's lines go: each is written at once, so that a killed run leaves a readable file."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+
+
+class LineWriter:
+    """Lines to an open file. The first one that fails is said to `complain`, and ends the trace but not the run."""
+
+    def __init__(self, fd: int, complain: Callable[[str], object]) -> None:
+        self.fd: int | None = fd  # None: it failed, or is closed
+        self.complain = complain
+
+    @classmethod
+    def create(cls, path: str, complain: Callable[[str], object]) -> LineWriter:
+        """Write to a new file, or over an old one. Raises: OSError."""
+        return cls(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o666), complain)
+
+    def write(self, line: str) -> None:
+        """Write `line` and its newline."""
+        if self.fd is None:
+            return
+        data = line.encode(errors="backslashreplace") + b"\n"
+        try:
+            while data:
+                data = data[os.write(self.fd, data) :]
+        except OSError as error:
+            self.close()
+            self.complain(f"the trace ends here: {error.strerror}")
+
+    def close(self) -> None:
+        """Nothing more is written."""
+        if self.fd is not None:
+            os.close(self.fd)
+            self.fd = None

@@ -1,0 +1,56 @@
+"""Values that a trace has to look behind: they hold pids, or mean more than their bytes."""
+
+from __future__ import annotations
+
+from struct import Struct
+from typing import TYPE_CHECKING
+
+from tickless.abi.futex import FUTEX_TID_MASK, FUTEX_WAITERS
+from tickless.abi.names import name_or_number
+from tickless.abi.show import quoted
+from tickless.abi.siginfo import SIGNALFD_SIGINFO
+from tickless.abi.signal import signal_name
+from tickless.abi.tables import OWN_CODES, SI_CODES
+from tickless.kernel.eventfd import EventFd
+from tickless.kernel.signalfd import SignalFd
+from tickless.kernel.timerfd import TimerFd
+
+if TYPE_CHECKING:
+    from tickless.abi.show import ShowValue
+    from tickless.kernel.file import File
+    from tickless.kernel.task import Task
+    from tickless.trace.names import Names
+
+COUNT = Struct("<Q")
+
+
+def show_futex_value(task: Task, address: int, value: int, names: Names, show: ShowValue) -> str:
+    """Print what a futex word is expected to be: the name of a task, if it is the tid of one.
+
+    A join waits for the word that the thread's end clears; the word of a lock that knows its owner has a tid in it
+    and says that somebody waits.
+    """
+    tid = value & FUTEX_TID_MASK
+    joined = task.kernel.tasks.get(value)
+    if joined is not None and joined.clear_child_tid == address:
+        return joined.name
+    owner = names.known_pid(tid) if value & FUTEX_WAITERS and tid else None
+    return f"FUTEX_WAITERS|{owner}" if owner else show(value)
+
+
+def show_buffer(file: File | None, data: bytes, names: Names) -> str:
+    """Print what was read from a file, or written to one."""
+    if isinstance(file, SignalFd):
+        records = range(0, len(data) - SIGNALFD_SIGINFO.size + 1, SIGNALFD_SIGINFO.size)
+        return f"[{', '.join(_signal_record(data[start:], names) for start in records)}]"
+    if isinstance(file, EventFd | TimerFd) and len(data) == COUNT.size:
+        return f"[{COUNT.unpack(data)[0]}]"
+    return quoted(data)
+
+
+def _signal_record(data: bytes, names: Names) -> str:
+    """struct signalfd_siginfo: signalfd(2)."""
+    signo, _, code, pid = SIGNALFD_SIGINFO.unpack_from(data)[:4]
+    codes = OWN_CODES.get(signo, {}) if 0 < code < 0x80 else SI_CODES
+    sender = f", from {names.known_pid(pid) or 'outside'}" if pid else ""
+    return f"{{ssi_signo={signal_name(signo)}, ssi_code={name_or_number(code, codes)}{sender}}}"
