@@ -9,8 +9,10 @@ from struct import Struct
 from typing import TYPE_CHECKING
 
 from tickless.host import notify
+from tickless.host.master import is_readable
 from tickless.host.tracee import IN_HOST, Tracee
 from tickless.kernel.clock import KTIME_MAX
+from tickless.kernel.task import DEAD
 
 if TYPE_CHECKING:
     from tickless.host.supervisor import Supervisor
@@ -62,7 +64,7 @@ class Idle:
         """Take a call that waits at the listener, as that of a task which had blocked in the host."""
         supervisor = self.supervisor
         received = False
-        while _is_readable(supervisor.listener):
+        while is_readable(supervisor.listener):
             try:
                 supervisor.receive(notify.receive(supervisor.listener))
             except (InterruptedError, FileNotFoundError):
@@ -91,6 +93,8 @@ class Idle:
         return True
 
     def _is_in_flight(self, task: Tracee, fd: int) -> bool:
+        if task.state is DEAD:
+            return False
         try:
             ours = task.fds.task_files().fetch(fd)
         except OSError:
@@ -120,11 +124,3 @@ class Idle:
             supervisor.attention = True
             return
         supervisor.end("deadlock")
-
-
-def _is_readable(fd: int) -> bool:
-    import select
-
-    poll = select.poll()
-    poll.register(fd, select.POLLIN)
-    return bool(poll.poll(0) and poll.poll(0)[0][1] & select.POLLIN)

@@ -16,6 +16,7 @@ from tickless.abi.signal import SIGKILL
 from tickless.host import ptrace
 from tickless.host.fd_table import HostFdTable
 from tickless.host.host_signals import HostSignals
+from tickless.host.launch import OPTIONS
 from tickless.host.memory import AddressSpace
 from tickless.host.tracee import ELSEWHERE, IN_VFORK, NEWBORN, STOPPED, HostGroup, Tracee
 from tickless.host.vdso import TaskClock, VdsoImage
@@ -25,6 +26,7 @@ from tickless.kernel.task import DEAD
 if TYPE_CHECKING:
     from tickless.host.launch import Launched
     from tickless.host.supervisor import Supervisor
+    from tickless.kernel.clone import Birth
     from tickless.kernel.task import ThreadGroup
 
 BIRTHS = (ptrace.PTRACE_EVENT_FORK, ptrace.PTRACE_EVENT_VFORK, ptrace.PTRACE_EVENT_CLONE)
@@ -39,7 +41,7 @@ class LifeCycle:
         self.vdso = VdsoImage.of_this_kernel()
         self.dying: set[ThreadGroup] = set()  # sent SIGKILL: nobody runs before they are dead
         self.early: set[int] = set()  # tids whose first stop was reaped before their parent's event
-        self.leader_statuses: dict[int, int] = {}  # of leaders that had left before their threads, by tid
+        self.ended: dict[int, int] = {}  # statuses of tasks that are dead for the host and not yet for us, by tid
         self.main_status: int | None = None  # PROGRAM's wait status
         self.main_group: ThreadGroup | None = None
 
@@ -79,11 +81,7 @@ class LifeCycle:
         if flags & CLONE_THREAD:
             group: ThreadGroup = parent.group
         else:
-            group = HostGroup(self.kernel, tid, parent.group.parent if flags & CLONE_PARENT else parent.group, name)
-            group.open_pidfd()  # type: ignore[attr-defined]
-            group.exit_signal = birth.exit_signal
-            group.parent_thread = None if flags & CLONE_PARENT else parent
-            self.kernel.add_group(group)
+            group = self._new_group(parent, birth, tid, name)
         space = parent.memory if flags & CLONE_VM else parent.memory.forked(tid)
         if flags & CLONE_VM:
             space.join(tid)
@@ -101,6 +99,16 @@ class LifeCycle:
             parent.state = IN_VFORK
             self._drop_token(parent)
         ptrace.cont(parent.tid)
+
+    def _new_group(self, maker: Tracee, birth: Birth, tid: int, name: str) -> HostGroup:
+        """The process that a clone without CLONE_THREAD has made."""
+        sibling = birth.flags & CLONE_PARENT
+        group = HostGroup(self.kernel, tid, maker.group.parent if sibling else maker.group, name)
+        group.open_pidfd()
+        group.exit_signal = birth.exit_signal
+        group.parent_thread = None if sibling else maker
+        self.kernel.add_group(group)
+        return group
 
     def await_birth(self, task: Tracee) -> None:
         """Wait for a newborn's first stop."""
@@ -121,7 +129,7 @@ class LifeCycle:
 
     def _seize_untraced(self, tid: int) -> Tracee | None:
         try:
-            ptrace.seize(tid, self.supervisor.trace_options)
+            ptrace.seize(tid, OPTIONS)
             parent_tid = _status_number(tid, "PPid:")
             parent = self.kernel.tasks.get(parent_tid)
         except OSError:
@@ -159,7 +167,7 @@ class LifeCycle:
 
     def reap(self) -> None:
         """Take in every event that the host has for us."""
-        events = []
+        events: list[tuple[int, int]] = []
         while True:
             try:
                 tid, status = os.waitpid(-1, os.WNOHANG | ptrace.WALL)
@@ -190,18 +198,15 @@ class LifeCycle:
 
     def _handle_all(self, events: list[tuple[int, int]]) -> None:
         """Stops first, then deaths, process by process."""
-        deaths = []
+        self.ended.update((tid, status) for tid, status in events if not os.WIFSTOPPED(status))
         for tid, status in events:
             if os.WIFSTOPPED(status):
                 self._handle_stop(tid, status)
-            else:
-                deaths.append((tid, status))
-        for tid, status in deaths:
+        for tid in [tid for tid, status in events if not os.WIFSTOPPED(status)]:
             task = self.kernel.tasks.get(tid)
-            if isinstance(task, Tracee):
-                self._died(task, status)
-            else:
-                self.leader_statuses[tid] = status
+            # It may have been buried with another, or be a leader that had left: that is asked for by its last thread.
+            if tid in self.ended and isinstance(task, Tracee):
+                self._died(task)
 
     def take_in(self, tid: int, status: int) -> None:
         """Handle an event that somebody else has waited for."""
@@ -232,6 +237,7 @@ class LifeCycle:
         if old_tid != task.tid:
             task = self._took_the_leaders_place(task, old_tid)
         for other in [other for other in task.group.threads if other is not task]:
+            assert isinstance(other, Tracee)
             self._forget(other)
             process.exit_task(self.kernel, other, None)
         task.memory.leave(task.tid)
@@ -240,7 +246,8 @@ class LifeCycle:
         task.fds = HostFdTable(self.supervisor, task.tid)
         task.clear_child_tid = task.robust_list = 0
         task.notification = 0
-        # posix_timers.exec(task.group)
+        task.group.posix_timers.delete_all()
+        task.group.sigchld_flags = 0
         task.clock = TaskClock.install(self.vdso, task.tid, task.memory)
         self.supervisor.attention = True  # close-on-exec may have dropped last references
         self._release_vfork_parent(task)
@@ -274,20 +281,27 @@ class LifeCycle:
 
     # Death
 
-    def _died(self, task: Tracee, status: int) -> None:
-        """A status of death: all that die with it are waited for, then they die in order of birth."""
-        statuses = {task: status}
+    def _died(self, task: Tracee) -> None:
+        """All that die with the task are waited for, then they die in order of birth; a leader's status comes last."""
         group = task.group
+        dead = [task]
         for other in sorted(group.threads, key=lambda thread: thread.tid == group.tgid):
             if other is not task and isinstance(other, Tracee) and self._is_dying(other):
-                _, other_status = os.waitpid(other.tid, ptrace.WALL)
-                while os.WIFSTOPPED(other_status):
-                    ptrace.cont(other.tid)
-                    _, other_status = os.waitpid(other.tid, ptrace.WALL)
-                statuses[other] = other_status
-        for dead in [thread for thread in group.threads if thread in statuses]:
-            assert isinstance(dead, Tracee)
-            self._bury(dead, statuses[dead])
+                self._await_end(other.tid)
+                dead.append(other)
+        for thread in [thread for thread in group.threads if thread in dead]:
+            assert isinstance(thread, Tracee)
+            self._bury(thread, self.ended.pop(thread.tid))
+
+    def _await_end(self, tid: int) -> int:
+        """Wait until a dying task is dead; its status."""
+        while tid not in self.ended:
+            _, status = os.waitpid(tid, ptrace.WALL)
+            if os.WIFSTOPPED(status):
+                ptrace.cont(tid)
+            else:
+                self.ended[tid] = status
+        return self.ended[tid]
 
     def _bury(self, task: Tracee, status: int) -> None:
         self._forget(task)
@@ -295,19 +309,15 @@ class LifeCycle:
         group = task.group
         if len(group.threads) == 1:
             if task.tid != group.tgid:
-                status = group.final_status = self._leader_status(group.tgid)
+                # Its leader had left before: the host gives the process's status after the last thread's.
+                status = group.final_status = self._await_end(group.tgid)
+                del self.ended[group.tgid]
             if group is self.main_group:
                 self.main_status = status
         self.supervisor.attention = True
         self.kernel.cause = "exit"
         process.exit_task(self.kernel, task, status)
         self.kernel.cause = ""
-
-    def _leader_status(self, tgid: int) -> int:
-        """The status of a process whose leader had left: the host gives it after its last thread's."""
-        if tgid not in self.leader_statuses:
-            _, self.leader_statuses[tgid] = os.waitpid(tgid, ptrace.WALL)
-        return self.leader_statuses.pop(tgid)
 
     def _forget(self, task: Tracee) -> None:
         """The task is over for the host: what it had of the supervisor goes."""
@@ -337,7 +347,7 @@ class LifeCycle:
 
     def _is_dying(self, task: Tracee) -> bool:
         """Whether a group exit or SIGKILL has got the thread: it is set at once, though it dies a little later."""
-        if not os.path.exists(f"/proc/{task.tid}"):
+        if task.tid in self.ended or not os.path.exists(f"/proc/{task.tid}"):
             return True
         return bool(task.signals.host_pending()[0] >> (SIGKILL - 1) & 1) or state_of(task.tid) in "ZX"
 

@@ -41,3 +41,10 @@ class Master:
 
     def close(self) -> None:
         self._epoll.close()
+
+
+def is_readable(fd: int) -> bool:
+    """Whether a read of `fd` would not wait."""
+    poll = select.poll()
+    poll.register(fd, select.POLLIN)
+    return any(events & select.POLLIN for _, events in poll.poll(0))

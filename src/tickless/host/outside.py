@@ -12,6 +12,7 @@ from tickless.abi.errno import ERESTARTSYS
 from tickless.abi.siginfo import SI_USER, SigInfo
 from tickless.host import ptrace
 from tickless.host.life_cycle import state_of
+from tickless.host.master import is_readable
 from tickless.host.tracee import IN_HOST, STOPPED, Tracee
 from tickless.kernel.signals import send_signal
 from tickless.kernel.task import BLOCKED
@@ -39,6 +40,7 @@ class Outside:
         self.supervisor = supervisor
         self.received: list[int] = []  # signals to ourselves that are to be passed to the program
         self.ends_at_ns: int | None = None  # real time, on the monotonic clock
+        self._last_seen = 0  # the notification that the token's holder had made last, at the last tick
         self.interrupts = 0  # SIGINTs so far: the second one ends the run
         self._wake_read, self._wake_write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         supervisor.master.register(self._wake_read, EPOLLIN, self._woken)
@@ -179,6 +181,10 @@ class Outside:
         supervisor = self.supervisor
         task = supervisor.runner
         if task is None:
+            return
+        if task.notification != self._last_seen or is_readable(supervisor.listener):
+            self._last_seen = task.notification
+            task.idle_ticks = 0
             return
         task.idle_ticks += 1
         state = state_of(task.tid)

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 CAP_KILL = 5
 SYSINFO_SIZE = 112
 _RT_SIGSUSPEND = number_of(ARCH, "rt_sigsuspend")
-SYSINFO_SIZE = 112
 
 
 class Processes:
@@ -108,11 +107,6 @@ class Processes:
 
     def kill_group(self, group: ThreadGroup) -> None:
         self.supervisor.kill_group(group)
-
-    def sysinfo(self) -> bytes:
-        buffer = ctypes.create_string_buffer(SYSINFO_SIZE)
-        ctypes.PyDLL(None).sysinfo(buffer)
-        return buffer.raw
 
     def end_masked_call(self, task: Task, mask: int, error: int) -> Answer:
         assert isinstance(task, Tracee)

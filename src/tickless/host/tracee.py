@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from tickless.host.fd_table import HostFdTable
     from tickless.host.host_signals import HostSignals
     from tickless.host.memory import AddressSpace
+    from tickless.host.ptrace import Registers
     from tickless.host.supervisor import Supervisor
     from tickless.host.vdso import TaskClock
 
@@ -41,6 +42,8 @@ class Tracee(Task):
         self.notification = 0  # the id of the call it is in, or made last
         self.injected = 0  # the signal that PTRACE_CONT is to deliver
         self.answered_restart = False  # its last answer asked the host to restart the call
+        self.suspends = False  # its call ends by an rt_sigsuspend that it makes instead
+        self.before_suspend: Registers | None = None  # its registers, while it makes that
         self.resumes = False  # its next notification goes on with the parked call
         self.vfork_parent: Tracee | None = None
         self.idle_ticks = 0  # of the safety net, without a call in between
