@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ctypes
 import os
-import random
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -23,9 +22,9 @@ from tickless.kernel.deadlock import describe_blocked
 from tickless.kernel.kernel import Kernel, Listener
 from tickless.kernel.registry import Unserved
 from tickless.kernel.task import Task
-from tickless.scenario.at import AtJump, AtSignal, AtSuspend
 
 if TYPE_CHECKING:
+    from tickless.scenario.at import At
     from tickless.trace.choice import Calls
     from tickless.trace.counts import CallCounts
     from tickless.trace.out import LineWriter
@@ -46,7 +45,7 @@ class RunConfig:
     cwd: str | None = None
     until_ns: int | None = None  # end of the run, from its start
     start_realtime_ns: int = START_REALTIME_NS
-    at: Sequence[AtSignal | AtJump | AtSuspend] = ()
+    at: Sequence[At] = ()
     speed: float | None = None  # None: virtual; 1.0: real time; N: N times as fast
     hz: int | None = None  # None: tickless
     seed: int | None = None  # None: first come, first served
@@ -115,10 +114,16 @@ def run(config: RunConfig, inherited: Inherited | None = None) -> Outcome:
 def _make_kernel(config: RunConfig) -> Kernel:
     tick_ns = None if config.hz is None else 10**9 // config.hz
     clock = Clock(realtime_ns=config.start_realtime_ns, tick_ns=tick_ns)
-    choose = None if config.seed is None else random.Random(config.seed).randrange
+    choose = None if config.seed is None else _seeded(config.seed)
     kernel = Kernel(clock, architecture=ARCH, choose=choose)
     kernel.on_refused = config.on_refused
     return kernel
+
+
+def _seeded(seed: int) -> Callable[[int], int]:
+    import random
+
+    return random.Random(seed).randrange
 
 
 def _listen(config: RunConfig, kernel: Kernel) -> TextTrace | None:
@@ -161,7 +166,9 @@ def _arm_scenario(config: RunConfig, supervisor: Supervisor) -> None:
         supervisor.outside.time_out_after(config.timeout_ns)
 
 
-def _step(step: AtSignal | AtJump | AtSuspend, supervisor: Supervisor) -> Callable[[], object]:
+def _step(step: At, supervisor: Supervisor) -> Callable[[], object]:
+    from tickless.scenario.at import AtJump, AtSignal
+
     clock = supervisor.kernel.clock
     if isinstance(step, AtSignal):
         return lambda: supervisor.outside.signal_program(step.signo, "scenario")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
@@ -13,8 +13,16 @@ from tickless import __version__
 if TYPE_CHECKING:
     from tickless.host.inherited import Inherited
 
+    ParamType = click.ParamType[Any]
+else:
+    ParamType = click.ParamType  # generic only from click 8.2 on
 
-class Parsed(click.ParamType):
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+MOST_HZ = 10**9
+
+
+class Parsed(ParamType):
     """An option whose text a function of ours reads; its ValueError is the user's one line."""
 
     def __init__(self, name: str, parse: Callable[[str], Any]) -> None:
@@ -26,6 +34,9 @@ class Parsed(click.ParamType):
             return self.parse(value) if isinstance(value, str) else value
         except ValueError as error:
             self.fail(str(error), param, ctx)
+
+
+# What reads an option is imported when there is one: a start without options needs none of it.
 
 
 def _parse_span(text: str) -> int:
@@ -63,81 +74,130 @@ def _parse_clock(text: str) -> float | None:
     return speed
 
 
+def _parse_hz(text: str) -> int:
+    hz = _parse_number(text)
+    if not 1 <= hz <= MOST_HZ:
+        raise ValueError(f"{text} is not from 1 to {MOST_HZ}")
+    return hz
+
+
+def _parse_number(text: str) -> int:
+    if not text.isascii() or not text.isdigit():
+        raise ValueError(f"{text!r} is no number")
+    return int(text)
+
+
+def _parse_variable(text: str) -> tuple[str, str | None]:
+    """NAME=VALUE, or NAME alone to remove it."""
+    name, equals, value = text.partition("=")
+    if not name:
+        raise ValueError(f"{text!r} has no name")
+    return name, value if equals else None
+
+
+def _parse_trace(text: str) -> Any:
+    from tickless.abi.arch import ARCH
+    from tickless.trace.choice import parse_trace
+
+    return parse_trace(text, ARCH)
+
+
 SPAN = Parsed("span", _parse_span)
+TIMESTAMP = Parsed("timestamp", _parse_start)
+STEP = Parsed("step", _parse_at)
+CLOCK = Parsed("clock", _parse_clock)
+HZ = Parsed("hz", _parse_hz)
+NUMBER = Parsed("number", _parse_number)
+VARIABLE = Parsed("variable", _parse_variable)
+CALLS = Parsed("calls", _parse_trace)
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+def _option(*names: str, type: ParamType, metavar: str, help: str, multiple: bool = False) -> Any:
+    """An option with a value; None, or nothing, unless it is given."""
+    return click.option(*names, type=type, metavar=metavar, help=help, multiple=multiple)
+
+
+def _flag(*names: str, help: str) -> Any:
+    return click.option(*names, is_flag=True, help=help)
+
+
+OPTIONS = (
+    _option("--until", type=SPAN, metavar="SPAN", help="End the run after this much virtual time (status 0)."),
+    _option(
+        "--start",
+        type=TIMESTAMP,
+        metavar="TIMESTAMP",
+        help="What CLOCK_REALTIME shows at the start, as systemd writes it; `now` is the host's. [2026-01-01 UTC]",
+    ),
+    _option(
+        "--at",
+        type=STEP,
+        multiple=True,
+        metavar="SPAN:STEP",
+        help="At SPAN after the start send PROGRAM a SIGNAL, set CLOCK_REALTIME by jump=±SPAN, or suspend=SPAN. "
+        "Repeatable.",
+    ),
+    _option(
+        "--clock",
+        type=CLOCK,
+        metavar="virtual|real|xN",
+        help="Jump over idle time, keep the host's pace, or N times that. [virtual]",
+    ),
+    _option("--hz", type=HZ, metavar="N", help="Notice deadlines only at the ticks of an N Hz timer. [tickless]"),
+    _option(
+        "--seed",
+        type=NUMBER,
+        metavar="N",
+        help="Draw the order of ready tasks from this seed. [first come, first served]",
+    ),
+    _option("--grace", type=SPAN, metavar="SPAN", help="Real time that each jump waits for input from outside. [0]"),
+    _flag("--no-external", help="Never wait for input from outside."),
+    _option("--call-cost", type=SPAN, metavar="SPAN", help="Virtual time that a served call takes. [100ns]"),
+    _option("--timeout", type=SPAN, metavar="SPAN", help="End the run after this much real time (status 124)."),
+    _option("--env", "-E", type=VARIABLE, multiple=True, metavar="NAME=VALUE", help="Set a variable. Repeatable."),
+    _option("--chdir", type=click.STRING, metavar="DIR", help="Start PROGRAM in this folder."),
+    _option(
+        "--output", "-o", type=click.STRING, metavar="FILE", help="Write what happens to FILE, line by line as strace."
+    ),
+    _option(
+        "--expression",
+        "-e",
+        type=CALLS,
+        metavar="trace=CALLS",
+        help="Trace read,write or !futex or %time, as strace has it; to stderr without -o. "
+        "Groups: %desc %file %memory %process %signal %time.",
+    ),
+    _flag("--stats", help="End with a table of what happened, on stderr."),
+    _flag("--quiet", "-q", help="Say nothing that is not an error."),
+    _flag("--verbose", "-v", help="Say how the run ended."),
+)
+
+
+def _with_options(command: Command) -> Command:
+    for option in reversed(OPTIONS):
+        command = option(command)
+    return command
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]}, invoke_without_command=True)
 @click.version_option(__version__, message="tickless %(version)s")
-def tickless() -> None:
+@click.pass_context
+def tickless(context: click.Context) -> None:
     """Run unmodified Linux programs on an event kernel whose clock is virtual."""
+    if context.invoked_subcommand is None:
+        click.echo(context.get_help())
 
 
-@tickless.command(context_settings={"allow_interspersed_args": False, "ignore_unknown_options": False})
-@click.option("--until", type=SPAN, metavar="SPAN", help="End the run after this much virtual time (status 0).")
-@click.option(
-    "--start",
-    type=Parsed("timestamp", _parse_start),
-    metavar="TIMESTAMP",
-    help="What CLOCK_REALTIME shows at the start, as systemd writes it; `now` takes the host's. [2026-01-01 UTC]",
-)
-@click.option(
-    "--at",
-    type=Parsed("step", _parse_at),
-    multiple=True,
-    metavar="SPAN:STEP",
-    help="At SPAN after the start send PROGRAM a SIGNAL, or do jump=±SPAN (of CLOCK_REALTIME) or suspend=SPAN. Repeatable.",
-)
-@click.option(
-    "--clock",
-    type=Parsed("clock", _parse_clock),
-    metavar="virtual|real|xN",
-    default="virtual",
-    help="Jump over idle time, keep the host's pace, or N times that. [virtual]",
-)
-@click.option(
-    "--hz",
-    type=click.IntRange(1, 1_000_000_000),
-    metavar="N",
-    help="Notice deadlines only at the ticks of an N Hz timer. [tickless]",
-)
-@click.option(
-    "--seed",
-    type=click.IntRange(0),
-    metavar="N",
-    help="Draw the order of ready tasks from this seed. [first come, first served]",
-)
-@click.option(
-    "--grace", type=SPAN, metavar="SPAN", default="0", help="Real time that each jump waits for input from outside. [0]"
-)
-@click.option("--no-external", is_flag=True, help="Never wait for input from outside.")
-@click.option(
-    "--call-cost", type=SPAN, metavar="SPAN", default="100ns", help="Virtual time that a served call takes. [100ns]"
-)
-@click.option("--timeout", type=SPAN, metavar="SPAN", help="End the run after this much real time (status 124).")
-@click.option("--stats", is_flag=True, help="Print a table of what happened to stderr.")
-@click.option("-o", "--output", metavar="FILE", help="Write the trace of served calls to FILE.")
-@click.option(
-    "-e",
-    "--expression",
-    metavar="trace=…",
-    multiple=True,
-    help="What to trace, as strace has it: trace=read,write or trace=!futex.",
-)
-@click.option(
-    "-E",
-    "--env",
-    metavar="NAME=VALUE",
-    multiple=True,
-    help="Set a variable for PROGRAM; NAME alone removes it. Repeatable.",
-)
-@click.option("--chdir", metavar="DIR", help="Start PROGRAM in this folder.")
-@click.option("-q", "--quiet", is_flag=True, help="Say nothing that is not an error.")
-@click.option("-v", "--verbose", is_flag=True, help="Say how the run ended.")
+@tickless.command(context_settings={"allow_interspersed_args": False})
+@_with_options
 @click.argument("program")
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 @click.pass_obj
-def run(inherited: Inherited, program: str, arguments: Sequence[str], **options: Any) -> int:
-    """Run PROGRAM with its arguments; the status is PROGRAM's."""
+def run(inherited: Inherited, /, program: str, arguments: Sequence[str], **options: Any) -> int:
+    """Run PROGRAM with its arguments; the status is PROGRAM's.
+
+    SPAN and TIMESTAMP are systemd's: 1h 30min, 500ms, 2026-01-01 12:00:00.
+    """
     from tickless.cli.running import run_program
 
     return run_program(inherited, [program, *arguments], options)

@@ -14,16 +14,37 @@ from tickless.host.launch import LaunchError
 from tickless.run import Outcome, RunConfig, run
 
 if TYPE_CHECKING:
+    from tickless.cli.status_line import StatusLine
     from tickless.host.inherited import Inherited
     from tickless.kernel.registry import Unserved
     from tickless.kernel.task import Task
+    from tickless.trace.out import LineWriter
 
 DEADLOCK, TIMED_OUT, INTERRUPTED = 121, 124, 130
+STDERR = 2
 
 
 def run_program(inherited: Inherited, argv: Sequence[str], options: dict[str, Any]) -> int:
     """Run it, say what there is to say, and return the exit status; a program killed by a signal takes us with it."""
-    quiet = options["quiet"]
+    config = _config(inherited, argv, options)
+    status_line = _status_line(options)
+    if status_line is not None:
+        config.on_start = status_line.start
+    try:
+        outcome = run(config, inherited)
+    except LaunchError as error:
+        _say(error.message)
+        return error.status
+    finally:
+        if status_line is not None:
+            status_line.stop()
+        if config.trace_to is not None:
+            config.trace_to.close()
+    _report(outcome, options)
+    return _status(outcome)
+
+
+def _config(inherited: Inherited, argv: Sequence[str], options: dict[str, Any]) -> RunConfig:
     config = RunConfig(
         argv=argv,
         env=_environment(inherited, options["env"]),
@@ -33,34 +54,54 @@ def run_program(inherited: Inherited, argv: Sequence[str], options: dict[str, An
         speed=options["clock"],
         hz=options["hz"],
         seed=options["seed"],
-        grace_ns=options["grace"],
+        grace_ns=options["grace"] or 0,
         external=not options["no_external"],
-        call_cost_ns=options["call_cost"],
         timeout_ns=options["timeout"],
-        on_refused=None if quiet else _say_refused,
+        count_calls=options["stats"],
+        trace_to=_trace_to(options),
+        trace_calls=options["expression"],
+        on_refused=None if options["quiet"] else _say_refused,
     )
     if options["start"] is not None:
         config.start_realtime_ns = options["start"]
-    try:
-        outcome = run(config, inherited)
-    except LaunchError as error:
-        _say(error.message)
-        return error.status
-    _report(outcome, options)
-    return _status(outcome)
+    if options["call_cost"] is not None:
+        config.call_cost_ns = options["call_cost"]
+    return config
 
 
-def _environment(inherited: Inherited, changes: Sequence[str]) -> dict[str, str]:
+def _environment(inherited: Inherited, changes: Sequence[tuple[str, str | None]]) -> dict[str, str]:
     env = dict(inherited.environment)
-    for change in changes:
-        name, equals, value = change.partition("=")
-        if not name:
-            raise click.UsageError(f"--env {change!r} has no name")
-        if equals:
-            env[name] = value
-        else:
+    for name, value in changes:
+        if value is None:
             env.pop(name, None)
+        else:
+            env[name] = value
     return env
+
+
+def _trace_to(options: dict[str, Any]) -> LineWriter | None:
+    """The file of -o, or stderr if there is only -e."""
+    path = options["output"]
+    if path is None and options["expression"] is None:
+        return None
+    from tickless.trace.out import LineWriter
+
+    if path is None:
+        return LineWriter(os.dup(STDERR), _say)
+    try:
+        return LineWriter.create(path, _say)
+    except OSError as error:
+        raise click.UsageError(f"cannot write {path}: {error.strerror}") from None
+
+
+def _status_line(options: dict[str, Any]) -> StatusLine | None:
+    """The live line, where somebody watches and nothing else is written on the way."""
+    on_stderr = options["expression"] is not None and options["output"] is None
+    if options["quiet"] or on_stderr or os.environ.get("CI") or not sys.stderr.isatty():
+        return None
+    from tickless.cli.status_line import StatusLine
+
+    return StatusLine()
 
 
 def _say(line: str) -> None:
@@ -78,14 +119,12 @@ def _report(outcome: Outcome, options: dict[str, Any]) -> None:
             _say(f"  {line}")
     elif outcome.outcome == "timeout":
         _say("the run took longer than --timeout allows, and was ended")
-    if options["stats"]:
-        from tickless.cli.stats import print_stats
+    if options["stats"] or options["verbose"]:
+        from tickless.cli.stats import how_it_ended, print_stats
 
-        print_stats(outcome)
-    elif options["verbose"]:
-        from tickless.scenario.spans import format_span
-
-        _say(f"{outcome.outcome} after {format_span(outcome.virtual_ns)}")
+        _say(how_it_ended(outcome))
+        if options["stats"]:
+            print_stats(outcome)
 
 
 def _status(outcome: Outcome) -> int:

@@ -1,29 +1,87 @@
-"""The table of --stats."""
+"""The table of --stats, and how a run ended, in words that a newcomer understands."""
 
 from __future__ import annotations
 
+import os
 import sys
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
-from tickless.run import Outcome
+from tickless.abi.signal import signal_name
 from tickless.scenario.spans import format_span
+
+if TYPE_CHECKING:
+    from tickless.run import Outcome
+
+Row = tuple[str, str]
+
+MOST_CALLS = 10
+# What wakes a task, if it is not another task's call.
+CAUSES = {
+    "timer": "a timer",
+    "exit": "the end of a task",
+    "close": "the last close of a file",
+    "host file": "input from outside",
+    "signal from outside": "a signal from outside",
+    "scenario": "a signal of --at",
+    "start": "the start",
+}
+
+
+def how_it_ended(outcome: Outcome) -> str:
+    """One line: `the program exited with status 0 after 1d`."""
+    how = {
+        "exited": f"the program exited with status {os.WEXITSTATUS(outcome.status)}",
+        "signaled": f"the program was killed by {signal_name(os.WTERMSIG(outcome.status))}",
+        "until": "the run was ended by --until",
+        "deadlock": "the run ended in a deadlock",
+        "timeout": "the run was ended by --timeout",
+        "interrupted": "the run was interrupted",
+    }[outcome.outcome]
+    return f"{how} after {format_span(outcome.virtual_ns)}"
 
 
 def print_stats(outcome: Outcome) -> None:
-    """Print what happened to stderr, in words that a newcomer understands."""
-    real_s = outcome.real_ns / 1e9
-    simulated_s = outcome.virtual_ns / 1e9
+    """Print what happened to stderr."""
     rows = [
-        ("simulated time", format_span(outcome.virtual_ns)),
-        ("real time", f"{real_s:.2f} s ({simulated_s / real_s:,.0f} times as fast)"),
-        ("ended", outcome.outcome),
+        *_times(outcome),
+        ("tasks", _tasks(outcome)),
+        *_counted("wake-ups", {_cause(cause): count for cause, count in outcome.wakeups.items()}),
+        *_counted("signals received", {signal_name(signo): count for signo, count in outcome.signals.items()}),
+        *_counted("calls served", outcome.calls, MOST_CALLS),
+        *_counted("calls left to Linux", outcome.passed_on, 0),
+        *((f"clock held by {reason}", f"{seconds:.3f} s of real time") for reason, seconds in outcome.held.items()),
     ]
-    rows += [(f"woken by {cause}", f"{count:,}") for cause, count in _most_first(outcome.wakeups)]
-    rows += [(f"clock held by {reason}", f"{seconds:.3f} s") for reason, seconds in outcome.held.items()]
-    width = max(len(name) for name, _ in rows)
+    names = max(len(name) for name, _ in rows)
+    values = max(len(value) for _, value in rows if value.replace(",", "").isdigit())
     for name, value in rows:
-        print(f"  {name:<{width}}  {value}", file=sys.stderr)
+        number = value.replace(",", "").isdigit()
+        print(f"  {name:<{names}}  {f'{value:>{values}}' if number else value}", file=sys.stderr)
 
 
-def _most_first(counts: object) -> list[tuple[str, int]]:
-    assert isinstance(counts, dict)
-    return sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+def _times(outcome: Outcome) -> list[Row]:
+    real_s = outcome.real_ns / 1e9
+    speed = outcome.virtual_ns / outcome.real_ns
+    faster = f" ({speed:,.0f} times as fast)" if speed >= 2 else ""
+    return [("simulated time", format_span(outcome.virtual_ns)), ("real time", f"{real_s:.2f} s{faster}")]
+
+
+def _tasks(outcome: Outcome) -> str:
+    threads = outcome.threads - outcome.processes
+    shown = "1 process" if outcome.processes == 1 else f"{outcome.processes:,} processes"
+    return shown + (f" and {threads:,} more thread{'s' * (threads > 1)}" if threads else "")
+
+
+def _cause(cause: str) -> str:
+    return CAUSES.get(cause, f"another task's {cause}")
+
+
+def _counted(what: str, counts: Mapping[str, int], most: int | None = None) -> list[Row]:
+    """The sum, and below it the counts, the largest first; `most` of them."""
+    if not counts:
+        return [(what, "0")]
+    ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+    rows = [(what, f"{sum(counts.values()):,}"), *((f"  {name}", f"{count:,}") for name, count in ordered[:most])]
+    if most and len(ordered) > most:
+        rows.append((f"  {len(ordered) - most} others", f"{sum(count for _, count in ordered[most:]):,}"))
+    return rows
