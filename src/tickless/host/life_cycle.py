@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from tickless.abi.sched import CLONE_FILES, CLONE_PARENT, CLONE_THREAD, CLONE_VFORK, CLONE_VM
 from tickless.abi.signal import SIGKILL
 from tickless.host import ptrace
+from tickless.host.events import Event, Events
 from tickless.host.fd_table import HostFdTable
 from tickless.host.host_signals import HostSignals
 from tickless.host.launch import OPTIONS
@@ -41,7 +42,7 @@ class LifeCycle:
         self.vdso = VdsoImage.of_this_kernel()
         self.dying: set[ThreadGroup] = set()  # sent SIGKILL: nobody runs before they are dead
         self.early: set[int] = set()  # tids whose first stop was reaped before their parent's event
-        self.ended: dict[int, int] = {}  # statuses of tasks that are dead for the host and not yet for us, by tid
+        self.events = Events()
         self.main_status: int | None = None  # PROGRAM's wait status
         self.main_group: ThreadGroup | None = None
 
@@ -112,11 +113,11 @@ class LifeCycle:
 
     def await_birth(self, task: Tracee) -> None:
         """Wait for a newborn's first stop."""
-        _, status = os.waitpid(task.tid, ptrace.WALL)
+        status = self.events.wait_for(task.tid)
         if os.WIFSTOPPED(status) and ptrace.stop_event(status) == ptrace.PTRACE_EVENT_STOP:
             task.place = STOPPED
         else:
-            self._handle_all([(task.tid, status)])
+            self.take_in(task.tid, status)
 
     def task_of(self, tid: int) -> Tracee | None:
         """The task that a notification is from. One that nobody knows was made with CLONE_UNTRACED: it is seized."""
@@ -166,51 +167,39 @@ class LifeCycle:
     # Events
 
     def reap(self) -> None:
-        """Take in every event that the host has for us."""
-        events: list[tuple[int, int]] = []
+        """Take in every event that the host has for us: stops first, then deaths, process by process."""
         while True:
-            try:
-                tid, status = os.waitpid(-1, os.WNOHANG | ptrace.WALL)
-            except ChildProcessError:
-                break
-            if tid == 0:
-                if events:
-                    self._handle_all(events)
-                    events = []
-                    continue
-                if not self._await_the_dying():
-                    break
-                continue
-            events.append((tid, status))
-        self._handle_all(events)
+            self.events.collect()
+            if (event := self.events.take(self._is_stop)) is not None:
+                self._handle_stop(*event)
+            elif (event := self.events.take(self._is_death)) is not None:
+                self._died(event)
+            elif not self._await_the_dying():
+                return
+
+    def _is_stop(self, tid: int, status: int) -> bool:
+        return os.WIFSTOPPED(status)
+
+    def _is_death(self, tid: int, status: int) -> bool:
+        # Of a leader that had left before its threads the last of them will ask.
+        return tid in self.kernel.tasks
 
     def _await_the_dying(self) -> bool:
         """Wait for a thread of a process that was killed; False when there is none."""
         for group in sorted(self.dying, key=lambda group: group.tgid):
             if group.threads:
-                # The leader's status comes last.
-                tid = group.threads[-1].tid
-                _, status = os.waitpid(tid, ptrace.WALL)
-                self._handle_all([(tid, status)])
+                tid = group.threads[-1].tid  # the leader's status comes last
+                self.take_in(tid, self.events.wait_for(tid))
                 return True
             self.dying.discard(group)
         return False
 
-    def _handle_all(self, events: list[tuple[int, int]]) -> None:
-        """Stops first, then deaths, process by process."""
-        self.ended.update((tid, status) for tid, status in events if not os.WIFSTOPPED(status))
-        for tid, status in events:
-            if os.WIFSTOPPED(status):
-                self._handle_stop(tid, status)
-        for tid in [tid for tid, status in events if not os.WIFSTOPPED(status)]:
-            task = self.kernel.tasks.get(tid)
-            # It may have been buried with another, or be a leader that had left: that is asked for by its last thread.
-            if tid in self.ended and isinstance(task, Tracee):
-                self._died(task)
-
     def take_in(self, tid: int, status: int) -> None:
-        """Handle an event that somebody else has waited for."""
-        self._handle_all([(tid, status)])
+        """Handle an event that was waited for."""
+        if os.WIFSTOPPED(status):
+            self._handle_stop(tid, status)
+        elif tid in self.kernel.tasks:
+            self._died((tid, status))
 
     def _handle_stop(self, tid: int, status: int) -> None:
         task = self.kernel.tasks.get(tid)
@@ -276,32 +265,22 @@ class LifeCycle:
         if parent is None or parent.state is DEAD:
             return
         while parent.state is IN_VFORK:
-            _, status = os.waitpid(parent.tid, ptrace.WALL)
-            self._handle_all([(parent.tid, status)])
+            self.take_in(parent.tid, self.events.wait_for(parent.tid))
 
     # Death
 
-    def _died(self, task: Tracee) -> None:
+    def _died(self, event: Event) -> None:
         """All that die with the task are waited for, then they die in order of birth; a leader's status comes last."""
+        tid, status = event
+        task = self.kernel.tasks[tid]
         group = task.group
-        dead = [task]
+        statuses = {tid: status}
         for other in sorted(group.threads, key=lambda thread: thread.tid == group.tgid):
             if other is not task and isinstance(other, Tracee) and self._is_dying(other):
-                self._await_end(other.tid)
-                dead.append(other)
-        for thread in [thread for thread in group.threads if thread in dead]:
+                statuses[other.tid] = self.events.wait_for_end(other.tid)
+        for thread in [thread for thread in group.threads if thread.tid in statuses]:
             assert isinstance(thread, Tracee)
-            self._bury(thread, self.ended.pop(thread.tid))
-
-    def _await_end(self, tid: int) -> int:
-        """Wait until a dying task is dead; its status."""
-        while tid not in self.ended:
-            _, status = os.waitpid(tid, ptrace.WALL)
-            if os.WIFSTOPPED(status):
-                ptrace.cont(tid)
-            else:
-                self.ended[tid] = status
-        return self.ended[tid]
+            self._bury(thread, statuses[thread.tid])
 
     def _bury(self, task: Tracee, status: int) -> None:
         self._forget(task)
@@ -310,8 +289,7 @@ class LifeCycle:
         if len(group.threads) == 1:
             if task.tid != group.tgid:
                 # Its leader had left before: the host gives the process's status after the last thread's.
-                status = group.final_status = self._await_end(group.tgid)
-                del self.ended[group.tgid]
+                status = group.final_status = self.events.wait_for_end(group.tgid)
             if group is self.main_group:
                 self.main_status = status
         self.supervisor.attention = True
@@ -347,7 +325,7 @@ class LifeCycle:
 
     def _is_dying(self, task: Tracee) -> bool:
         """Whether a group exit or SIGKILL has got the thread: it is set at once, though it dies a little later."""
-        if task.tid in self.ended or not os.path.exists(f"/proc/{task.tid}"):
+        if self.events.has_ended(task.tid) or not os.path.exists(f"/proc/{task.tid}"):
             return True
         return bool(task.signals.host_pending()[0] >> (SIGKILL - 1) & 1) or state_of(task.tid) in "ZX"
 

@@ -18,6 +18,7 @@ from tickless.kernel.signals import send_signal
 from tickless.kernel.task import BLOCKED
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from types import FrameType
 
     from tickless.host.supervisor import Supervisor
@@ -41,6 +42,7 @@ class Outside:
         self.received: list[int] = []  # signals to ourselves that are to be passed to the program
         self.ends_at_ns: int | None = None  # real time, on the monotonic clock
         self._last_seen = 0  # the notification that the token's holder had made last, at the last tick
+        self.on_tick: list[Callable[[], object]] = []  # called every 10 ms of real time
         self.interrupts = 0  # SIGINTs so far: the second one ends the run
         self._wake_read, self._wake_write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         supervisor.master.register(self._wake_read, EPOLLIN, self._woken)
@@ -67,6 +69,8 @@ class Outside:
         # Its main use is to interrupt a blocking receive.
         if self.ends_at_ns is not None and time.monotonic_ns() >= self.ends_at_ns:
             self.supervisor.end("timeout")
+        for hook in self.on_tick:
+            hook()
 
     def _on_signal(self, signo: int, frame: FrameType | None) -> None:
         self.received.append(signo)
@@ -163,7 +167,7 @@ class Outside:
         ptrace.interrupt(task.tid)
         supervisor.send(task, 0, -ERESTARTSYS, 0)
         task.resumes = task.answered_restart = True
-        _, status = os.waitpid(task.tid, ptrace.WALL)
+        status = supervisor.life.events.wait_for(task.tid)
         if not os.WIFSTOPPED(status):
             supervisor.life.take_in(task.tid, status)
             return

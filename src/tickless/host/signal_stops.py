@@ -188,7 +188,7 @@ class SignalStops:
         received = notify.receive_uninterrupted(self.supervisor.listener)
         assert received[1] == task.tid, "somebody runs without the token"
         notify.pass_on(self.supervisor.listener, received[0])
-        _, status = os.waitpid(task.tid, ptrace.WALL)
+        status = self.supervisor.life.events.wait_for(task.tid)
         if not os.WIFSTOPPED(status):
             self.supervisor.life.take_in(task.tid, status)
             return False
@@ -197,7 +197,7 @@ class SignalStops:
     def _await_event_stop(self, task: Tracee) -> bool:
         """Wait for the stop that PTRACE_INTERRUPT asked for; False if the task died instead."""
         while True:
-            _, status = os.waitpid(task.tid, ptrace.WALL)
+            status = self.supervisor.life.events.wait_for(task.tid)
             if not os.WIFSTOPPED(status):
                 self.supervisor.life.take_in(task.tid, status)
                 return False

@@ -1,0 +1,53 @@
+"""What waitpid(2) tells the tracer, kept until it is somebody's turn: an event may be waited for before it is handled."""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from collections.abc import Callable
+
+from tickless.host import ptrace
+
+Event = tuple[int, int]
+"""(tid, status of waitpid)."""
+
+
+class Events:
+    """Events of all tasks, in the order in which the host gave them."""
+
+    def __init__(self) -> None:
+        self._events: deque[Event] = deque()
+
+    def collect(self) -> None:
+        """Take in every event that is there."""
+        while True:
+            try:
+                tid, status = os.waitpid(-1, os.WNOHANG | ptrace.WALL)
+            except ChildProcessError:
+                return
+            if tid == 0:
+                return
+            self._events.append((tid, status))
+
+    def take(self, wanted: Callable[[int, int], bool]) -> Event | None:
+        """The oldest event that is `wanted`."""
+        for index, event in enumerate(self._events):
+            if wanted(*event):
+                del self._events[index]
+                return event
+        return None
+
+    def has_ended(self, tid: int) -> bool:
+        """Whether the task's death is among the events."""
+        return any(other == tid and not os.WIFSTOPPED(status) for other, status in self._events)
+
+    def wait_for(self, tid: int) -> int:
+        """The next event of one task, waited for if need be: its status."""
+        event = self.take(lambda other, status: other == tid)
+        return event[1] if event is not None else os.waitpid(tid, ptrace.WALL)[1]
+
+    def wait_for_end(self, tid: int) -> int:
+        """The status of a task that is dying, whatever stops come before."""
+        while os.WIFSTOPPED(status := self.wait_for(tid)):
+            ptrace.cont(tid)
+        return status
