@@ -67,6 +67,28 @@ def test_sa_restart_makes_the_call_again_after_the_handler(kernel: Machine) -> N
     assert kernel.now_ns == 2 * SECOND
 
 
+def test_a_call_that_is_to_be_restarted_is_so_whatever_comes_next(kernel: Machine) -> None:
+    """The second handler, without SA_RESTART, interrupts the program before the call is made again, not the call."""
+    order: list[object] = []
+
+    def main(sys: Calls) -> Program:
+        fd = yield sys.eventfd2(0, 0)
+
+        def handler(signo: int) -> Program:
+            order.append(signo)
+            yield sys.kill(sys.task.tid, SIGUSR2)
+            yield sys.write(fd, (5).to_bytes(8, "little"), 8)
+
+        yield sys.sigaction(SIGUSR2, order.append)
+        yield sys.sigaction(SIGUSR1, handler, SA_RESTART, sigmask(SIGUSR2))
+        order.append((yield sys.read(fd, bytearray(8), 8)))
+
+    send_at(kernel, SECOND, kernel.spawn(main).group, SIGUSR1)
+    kernel.run()
+
+    assert order == [SIGUSR1, SIGUSR2, 8]
+
+
 def test_a_restarted_call_can_fail(kernel: Machine) -> None:
     """It is made from the start, with what its arguments mean by then."""
     results = []

@@ -129,6 +129,7 @@ def test_a_task_that_was_ready_is_held(kernel: Machine) -> None:
     send_at(kernel, 5 * SECOND, task.group, SIGCONT)
     kernel.run()
 
+    assert task.group.held == []
     assert instants == [5 * SECOND]
 
 
@@ -270,6 +271,27 @@ def test_the_parent_is_told_of_a_stop_and_a_continue(kernel: Machine) -> None:
         (SECOND, CLD_STOPPED, task.tid, SIGTSTP),
         (2 * SECOND, CLD_CONTINUED, task.tid, SIGCONT),
     ]
+
+
+def test_what_wakes_the_parent_is_the_call_that_stops_the_child(kernel: Machine) -> None:
+    """The stop ends the child's own call, which is not why anybody is woken."""
+    child_set = SIGSET.pack(sigmask(SIGCHLD))
+
+    def parent(sys: Calls) -> Program:
+        yield sys.rt_sigprocmask(SIG_BLOCK, child_set, 0, 8)
+        yield sys.rt_sigtimedwait(child_set, 0, 0, 8)
+
+    def operator(sys: Calls) -> Program:
+        yield sys.sleep_ns(SECOND)
+        yield sys.kill(task.tid, SIGSTOP)
+        yield sys.kill(task.tid, SIGKILL)
+
+    shell = kernel.spawn(parent)
+    task = kernel.spawn(lives_long, shell)
+    kernel.spawn(operator)
+    kernel.run()
+
+    assert shell.woken_by == "kill"
 
 
 def test_waits_find_a_stop_until_the_process_continues(kernel: Machine) -> None:

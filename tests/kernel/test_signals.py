@@ -2,6 +2,7 @@
 
 from typing import cast
 
+from tests.kernel.fake_host import idle
 from tests.kernel.signalling import block, send_at, unblock
 from tickless.abi.errno import EINTR
 from tickless.abi.siginfo import SI_USER, SigInfo
@@ -24,6 +25,7 @@ from tickless.kernel.process import exit_task
 from tickless.kernel.signals import (
     ALL_SIGNALS,
     PendingSet,
+    has_pending_signals,
     send_signal,
 )
 from tickless.kernel.task import Task, ThreadGroup
@@ -93,6 +95,19 @@ def test_a_signal_of_the_process_interrupts_one_thread_alone(kernel: Machine) ->
     kernel.run()
 
     assert results == {"main": -EINTR}
+
+
+def test_a_signal_counts_as_pending_only_for_the_thread_that_takes_it(kernel: Machine) -> None:
+    """Another thread that wakes for a reason of its own sleeps on."""
+    task = kernel.spawn(idle)
+    thread = kernel.spawn(idle, task, same_group=True)
+
+    send_signal(task.group, SigInfo(SIGUSR1, SI_USER))
+    before = [has_pending_signals(task), has_pending_signals(thread)]
+    task.own_signals.set_mask(sigmask(SIGUSR1))
+
+    assert before == [True, False]
+    assert [has_pending_signals(task), has_pending_signals(thread)] == [False, True]
 
 
 def test_a_thread_that_does_not_block_it_takes_it(kernel: Machine) -> None:

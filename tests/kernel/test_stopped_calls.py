@@ -1,5 +1,7 @@
 """signal(7), interruption of system calls by stop signals."""
 
+from typing import cast
+
 import pytest
 
 from tests.kernel.fake_host import FakeHost, call, idle
@@ -20,8 +22,9 @@ from tickless.abi.time import NSEC_PER_SEC as SECOND
 from tickless.abi.time import pack_timespec
 from tickless.abi.wait import exit_status
 from tickless.kernel.machine import Calls, Machine, Main, Program
-from tickless.kernel.outcome import PASS_ON
+from tickless.kernel.outcome import PASS_ON, Blocked
 from tickless.kernel.signals import send_signal
+from tickless.kernel.wait_queue import WaitQueue, sleep_until
 
 
 def test_a_sleep_keeps_its_deadline_through_a_stop(kernel: Machine) -> None:
@@ -215,6 +218,46 @@ def test_a_call_that_turns_out_to_be_the_hosts_is_passed_on_after_a_stop(kernel:
 
     assert kernel.pick() is task
     assert kernel.resume_call(task) is PASS_ON
+
+
+def test_what_comes_during_the_stop_does_not_undo_the_interruption(kernel: Machine) -> None:
+    """The call has failed when the process was stopped; continued, a handler runs first and decides about EINTR."""
+    results: list[int] = []
+
+    def main(sys: Calls) -> Program:
+        yield sys.sigaction(SIGUSR1, results.append)
+        fd = yield sys.eventfd2(0, 0)
+        yield sys.fork(writer)
+        results.append((yield sys.read(fd, bytearray(8), 8)))
+
+    def writer(sys: Calls) -> Program:
+        yield sys.sleep_ns(2 * SECOND)
+        yield sys.write(0, (1).to_bytes(8, "little"), 8)
+
+    task = kernel.spawn(main)
+    send_at(kernel, SECOND, task.group, SIGSTOP)
+    send_at(kernel, 3 * SECOND, task.group, SIGUSR1, SIGCONT)
+    kernel.run()
+
+    assert results == [SIGUSR1, -EINTR]
+
+
+def test_a_stop_leaves_a_sleep_alone_that_no_signal_ends(kernel: Machine) -> None:
+    task = kernel.spawn(idle)
+    queue = WaitQueue()
+    done: list[int] = []
+    sleep = sleep_until(task, (queue,), lambda: done[0] if done else None, signalable=False)
+
+    blocks = kernel.take_result(task, cast(Blocked, sleep))
+    send_signal(task.group, SigInfo(SIGSTOP, SI_USER))
+    done.append(7)
+    queue.wake_all()
+    held = kernel.pick()
+    send_signal(task.group, SigInfo(SIGCONT, SI_USER))
+
+    assert (blocks, held) == (None, None)
+    assert kernel.pick() is task
+    assert kernel.resume_call(task) == 7
 
 
 def test_a_sleep_that_no_signal_ends_goes_on_through_a_stop(kernel: Machine) -> None:

@@ -231,15 +231,14 @@ def send_signal(group: ThreadGroup, info: SigInfo, thread: Task | None = None, *
     if ring:
         target.signals.ring(info, shared=thread is None)
     group.signal_queue.wake_all(EPOLLIN)
-    # A stopped process looks at its signals when it goes on.
-    if taker is not None and not group.stopped_by:
+    if taker is not None:
         kernel.make_ready(taker)
     return True
 
 
 def retarget_shared_pending(group: ThreadGroup) -> None:
     """A thread has blocked signals or ended: whoever takes the pending ones from now on is woken."""
-    if group.pending.mask and not group.stopped_by:
+    if group.pending.mask:
         for thread in tuple(group.threads):
             if has_pending_signals(thread):
                 group.kernel.make_ready(thread)
