@@ -91,6 +91,10 @@ class Epoll(File):
             return EPOLLIN | EPOLLRDNORM
         return 0
 
+    def ioctl(self, task: Task, request: int, argument: int) -> Result:
+        # EPIOCSPARAMS, busy polling, is refused as Linux refuses it where there is none.
+        raise Errno(EINVAL)
+
     def wake(self) -> None:
         """Something may be ready: one waiter looks, and everybody who polls the epoll."""
         if self.wait_queue.waiters:

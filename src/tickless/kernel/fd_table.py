@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
-from tickless.abi.errno import EBADF, EMFILE
+from tickless.abi.errno import EBADF, EINVAL, EMFILE
+from tickless.abi.fcntl import CLOSE_RANGE_CLOEXEC, FD_CLOEXEC
 from tickless.kernel.errors import Errno
 
 if TYPE_CHECKING:
@@ -77,22 +78,48 @@ class OwnFdTable:
         self._put(fd, file, cloexec=cloexec)
         return fd
 
-    def replace(self, fd: int, file: File, *, cloexec: bool) -> None:
-        """Let `fd` name `file`, closing what it named before. dup2(2)."""
-        file.references += 1
-        if fd in self.files:
-            self.close(fd)
-        file.references -= 1
-        self._put(fd, file, cloexec=cloexec)
+    def duplicate(self, fd: int, lowest: int, *, cloexec: bool) -> int:
+        """Raises: Errno(EBADF), Errno(EINVAL) for a `lowest` out of reach, Errno(EMFILE)."""
+        file = self.get(fd)
+        if lowest >= self.limit:
+            raise Errno(EINVAL)
+        return self.install_from(lowest, file, cloexec=cloexec)
 
-    def close(self, fd: int) -> None:
+    def replace(self, fd: int, new: int, *, cloexec: bool) -> int:
+        """Raises: Errno(EBADF)."""
+        file = self.get(fd)
+        if new >= self.limit:
+            raise Errno(EBADF)
+        old = self.files.get(new)
+        self._put(new, file, cloexec=cloexec)
+        if old is not None:
+            self._drop(old)
+        return new
+
+    def close(self, fd: int) -> int:
         """Drop a number; the last reference releases the file. Raises: Errno(EBADF). close(2)."""
         file = self.get(fd)
         del self.files[fd]
         self.cloexec.discard(fd)
-        file.references -= 1
-        if file.references == 0:
-            file.released()
+        self._drop(file)
+        return 0
+
+    def close_range(self, first: int, last: int, flags: int) -> int:
+        for fd in sorted(fd for fd in self.files if first <= fd <= last):
+            if flags & CLOSE_RANGE_CLOEXEC:
+                self.cloexec.add(fd)
+            else:
+                self.close(fd)
+        return 0
+
+    def fd_flags(self, fd: int) -> int:
+        self.get(fd)
+        return FD_CLOEXEC if fd in self.cloexec else 0
+
+    def set_fd_flags(self, fd: int, flags: int) -> int:
+        self.get(fd)
+        self._mark(fd, cloexec=bool(flags & FD_CLOEXEC))
+        return 0
 
     def limit_of(self, task: Task) -> int:
         return self.limit
@@ -120,5 +147,15 @@ class OwnFdTable:
     def _put(self, fd: int, file: File, *, cloexec: bool) -> None:
         self.files[fd] = file
         file.references += 1
+        self._mark(fd, cloexec=cloexec)
+
+    def _mark(self, fd: int, *, cloexec: bool) -> None:
         if cloexec:
             self.cloexec.add(fd)
+        else:
+            self.cloexec.discard(fd)
+
+    def _drop(self, file: File) -> None:
+        file.references -= 1
+        if file.references == 0:
+            file.released()

@@ -1,0 +1,81 @@
+"""recv(2), send(2), accept(2), connect(2): sockets are the host's, but nobody may wait for one in the host."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tickless.abi.epoll import EPOLLIN, EPOLLOUT
+from tickless.abi.errno import ENOTSOCK
+from tickless.abi.socket import MSG_DONTWAIT
+from tickless.abi.types import U32, Address, BufferOut, BufferPtr, Fd, IntPtr, MsgFlags, Size, TimespecPtr
+from tickless.kernel.errors import Errno
+from tickless.kernel.host_file import HostFile
+from tickless.kernel.outcome import PASS_ON, Result
+from tickless.kernel.registry import syscall
+
+if TYPE_CHECKING:
+    from tickless.kernel.task import Task
+
+
+@syscall
+def connect(task: Task, fd: Fd, address: Address, length: U32) -> Result:
+    """Connect once the socket can be written to: it can while it is new."""
+    return _when_ready(task, fd, EPOLLOUT)
+
+
+@syscall
+def accept(task: Task, fd: Fd, address: Address, length: IntPtr) -> Result:
+    """Take a connection that has come."""
+    return _when_ready(task, fd, EPOLLIN)
+
+
+@syscall
+def accept4(task: Task, fd: Fd, address: Address, length: IntPtr, flags: MsgFlags) -> Result:
+    """`accept` with flags for the new socket."""
+    return _when_ready(task, fd, EPOLLIN)
+
+
+@syscall
+def recvfrom(
+    task: Task, fd: Fd, buf: BufferOut, size: Size, flags: MsgFlags, address: Address, length: IntPtr
+) -> Result:
+    """Receive what has come."""
+    return _when_ready(task, fd, EPOLLIN, flags)
+
+
+@syscall
+def recvmsg(task: Task, fd: Fd, message: Address, flags: MsgFlags) -> Result:
+    """`recvfrom` into several buffers, with ancillary data."""
+    return _when_ready(task, fd, EPOLLIN, flags)
+
+
+@syscall
+def recvmmsg(task: Task, fd: Fd, messages: Address, count: U32, flags: MsgFlags, timeout: TimespecPtr) -> Result:
+    """Several `recvmsg` in one call."""
+    return _when_ready(task, fd, EPOLLIN, flags)
+
+
+@syscall
+def sendto(task: Task, fd: Fd, buf: BufferPtr, size: Size, flags: MsgFlags, address: Address, length: U32) -> Result:
+    """Send once there is room."""
+    return _when_ready(task, fd, EPOLLOUT, flags)
+
+
+@syscall
+def sendmsg(task: Task, fd: Fd, message: Address, flags: MsgFlags) -> Result:
+    """`sendto` from several buffers, with ancillary data."""
+    return _when_ready(task, fd, EPOLLOUT, flags)
+
+
+@syscall
+def sendmmsg(task: Task, fd: Fd, messages: Address, count: U32, flags: MsgFlags) -> Result:
+    """Several `sendmsg` in one call."""
+    return _when_ready(task, fd, EPOLLOUT, flags)
+
+
+def _when_ready(task: Task, fd: int, events: int, flags: int = 0) -> Result:
+    """Let the host do it as soon as it cannot block. Raises: Errno(EBADF), Errno(ENOTSOCK) for files of ours."""
+    file = task.fds.get(fd)
+    if not isinstance(file, HostFile):
+        raise Errno(ENOTSOCK)
+    return PASS_ON if flags & MSG_DONTWAIT else file.pass_on(task, fd, events)
