@@ -90,11 +90,12 @@ def test_a_process_that_stops_itself_does_not_return_from_kill(kernel: Machine) 
     assert instants == [5 * SECOND]
 
 
-def test_the_answer_of_a_call_that_stops_its_own_process_waits_for_sigcont(kernel: Machine) -> None:
+@pytest.mark.parametrize("pid", ["itself", "its process group"])
+def test_the_answer_of_a_call_that_stops_its_own_process_waits_for_sigcont(kernel: Machine, pid: str) -> None:
     """A host answers at once what a call returns: the call has to block."""
     task = kernel.spawn(idle)
 
-    stopped = [call(task, "kill", task.tid, SIGSTOP), kernel.pick()]
+    stopped = [call(task, "kill", task.tid if pid == "itself" else 0, SIGSTOP), kernel.pick()]
     send_signal(task.group, SigInfo(SIGCONT, SI_USER))
 
     assert stopped == [None, None]
@@ -129,8 +130,20 @@ def test_a_task_that_was_ready_is_held(kernel: Machine) -> None:
     send_at(kernel, 5 * SECOND, task.group, SIGCONT)
     kernel.run()
 
-    assert task.group.held == []
     assert instants == [5 * SECOND]
+
+
+def test_nobody_stays_held_after_sigcont(kernel: Machine) -> None:
+    task = kernel.spawn(idle)
+
+    send_signal(task.group, SigInfo(SIGSTOP, SI_USER))
+    picked = kernel.pick()
+    held = list(task.group.held)
+    send_signal(task.group, SigInfo(SIGCONT, SI_USER))
+
+    assert (picked, held) == (None, [task])
+    assert task.group.held == []
+    assert list(kernel.ready) == [task]
 
 
 @pytest.mark.parametrize("signo", [SIGTSTP, SIGTTIN, SIGTTOU])

@@ -23,7 +23,7 @@ from tickless.abi.time import pack_timespec
 from tickless.abi.wait import exit_status
 from tickless.kernel.machine import Calls, Machine, Main, Program
 from tickless.kernel.outcome import PASS_ON, Blocked
-from tickless.kernel.signals import send_signal
+from tickless.kernel.signals import effective_mask, send_signal
 from tickless.kernel.wait_queue import WaitQueue, sleep_until
 
 
@@ -186,6 +186,24 @@ def test_a_wait_with_a_temporary_mask_goes_on_after_a_stop(kernel: Machine) -> N
 
     assert results == [-EINTR]
     assert kernel.now_ns == 3 * SECOND
+
+
+def test_a_masked_wait_that_a_stop_ends_leaves_no_mask(kernel: Machine) -> None:
+    results = []
+    empty = SIGSET.pack(0)
+
+    def main(sys: Calls) -> Program:
+        yield sys.rt_sigprocmask(SIG_BLOCK, SIGSET.pack(sigmask(SIGUSR1)), 0, 8)
+        epoll = yield sys.epoll_create1(0)
+        results.append((yield sys.epoll_pwait(epoll, bytearray(16), 1, -1, empty, 8)))
+        results.append(effective_mask(sys.task))
+
+    task = kernel.spawn(main)
+    send_at(kernel, SECOND, task.group, SIGSTOP)
+    send_at(kernel, 2 * SECOND, task.group, SIGCONT)
+    kernel.run()
+
+    assert results == [-EINTR, sigmask(SIGUSR1)]
 
 
 def test_a_stop_of_a_masked_wait_is_not_the_hosts_to_end(kernel: Machine) -> None:
