@@ -5,12 +5,15 @@ from struct import Struct
 import pytest
 
 from tests.kernel.fake_host import call, idle
+from tickless.abi.epoll import EPOLL_CTL_ADD, EPOLL_EVENT, EPOLLIN
 from tickless.abi.futex import FUTEX_PRIVATE_FLAG, FUTEX_WAIT
+from tickless.abi.poll import POLLFD, POLLIN
 from tickless.abi.siginfo import SigInfo
 from tickless.abi.signal import SIGHUP, SIGSET, SIGSTOP, SIGTERM, sigmask
 from tickless.abi.time import CLOCK_MONOTONIC, TIMESPEC
 from tickless.abi.wait import P_ALL, P_PID, WEXITED, WSTOPPED
 from tickless.kernel.deadlock import describe_blocked
+from tickless.kernel.epoll import Epoll
 from tickless.kernel.host_file import HostFile
 from tickless.kernel.kernel import Deadlock
 from tickless.kernel.machine import Calls, Machine, OwnTask, Program
@@ -19,6 +22,7 @@ from tickless.kernel.signals import send_signal
 from tickless.kernel.task import READY
 
 WORD = Struct("<I")
+FD_SET = Struct("<Q")
 
 
 def said(kernel: Machine, task: OwnTask) -> str:
@@ -75,6 +79,93 @@ def test_a_number_that_was_closed_meanwhile(kernel: Machine) -> None:
     del task.own_fds.files[0]
 
     assert said(kernel, task) == "waits in read"
+
+
+# Fd 0 is a pipe's read end, 1 its write end.
+
+
+def test_a_pipe_names_who_has_its_other_end(kernel: Machine) -> None:
+    reader = kernel.spawn(idle)
+    call(reader, "pipe2", bytearray(8), 0)
+    for _ in range(2):
+        kernel.spawn(idle, reader)
+    call(reader, "close", 1)
+    call(reader, "read", 0, bytearray(8), 8)
+
+    assert said(kernel, reader) == "waits in read of 0<pipe>, whose writers are main.1 and main.2"
+
+
+def test_a_pipe_whose_other_end_only_the_caller_has(kernel: Machine) -> None:
+    """The usual mistake: the write end was not closed after the fork."""
+    reader = kernel.spawn(idle)
+    call(reader, "pipe2", bytearray(8), 0)
+    call(reader, "read", 0, bytearray(8), 8)
+
+    assert said(kernel, reader) == "waits in read of 0<pipe>, whose only writer is itself"
+
+
+def test_a_full_pipe_names_its_readers(kernel: Machine) -> None:
+    writer = kernel.spawn(idle)
+    call(writer, "pipe2", bytearray(8), 0)
+    child = kernel.spawn(idle, writer)
+    call(child, "close", 1)
+    call(writer, "close", 0)
+    for _ in range(16):
+        call(writer, "write", 1, bytes(4096), 4096)
+    call(writer, "write", 1, b"x", 1)
+
+    assert said(kernel, writer) == "waits in write of 1<pipe>, whose only reader is main.1"
+
+
+def test_a_pipe_whose_other_end_is_on_its_way(kernel: Machine) -> None:
+    """In a message between processes, say: nobody is known to have it."""
+    reader = kernel.spawn(idle)
+    call(reader, "pipe2", bytearray(8), 0)
+    call(reader, "read", 0, bytearray(8), 8)
+    del reader.own_fds.files[1]
+
+    assert said(kernel, reader) == "waits in read of 0<pipe>"
+
+
+def test_an_epoll_names_what_it_watches(kernel: Machine) -> None:
+    task = kernel.spawn(idle)
+    call(task, "epoll_create1", 0)
+    call(task, "epoll_wait", 0, bytearray(12), 1, -1)
+    empty = said(kernel, task)
+    other = kernel.spawn(idle, task)
+    call(other, "eventfd2", 0, 0)
+    call(other, "pipe2", bytearray(8), 0)
+    for fd in 1, 2:
+        call(other, "epoll_ctl", 0, EPOLL_CTL_ADD, fd, EPOLL_EVENT.pack(EPOLLIN, 0))
+
+    assert empty == "waits in epoll_wait of 0<eventpoll>, which watches nothing"
+    assert said(kernel, task) == "waits in epoll_wait of 0<eventpoll>, which watches 1<eventfd> and 2<pipe>"
+
+
+def test_an_epoll_with_files_of_the_host(kernel: Machine) -> None:
+    task = kernel.spawn(idle)
+    call(task, "epoll_create1", 0)
+    epoll = task.fds.get(0)
+    assert isinstance(epoll, Epoll)
+    call(task, "epoll_wait", 0, bytearray(12), 1, -1)
+    epoll.host_interests = object()  # type: ignore[assignment]
+
+    assert said(kernel, task) == "waits in epoll_wait of 0<eventpoll>, which watches files of the host"
+
+
+def test_poll_and_select_name_their_files(kernel: Machine) -> None:
+    task = kernel.spawn(idle)
+    call(task, "eventfd2", 0, 0)
+    call(task, "pipe2", bytearray(8), 0)
+    fds = b"".join(POLLFD.pack(fd, POLLIN, 0) for fd in (0, -1, 1))
+    polls, selects, sleeps = (kernel.spawn(idle, task, same_group=True) for _ in range(3))
+    call(polls, "poll", fds, 3, -1)
+    call(selects, "select", 2, FD_SET.pack(0b11), 0, 0, 0)
+    call(sleeps, "select", 0, 0, 0, 0, 0)
+
+    assert said(kernel, polls) == "waits in poll of 0<eventfd> and 1<pipe>"
+    assert said(kernel, selects) == "waits in select of 0<eventfd> and 1<pipe>"
+    assert said(kernel, sleeps) == "waits in select"
 
 
 @pytest.mark.parametrize(

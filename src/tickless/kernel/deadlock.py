@@ -13,8 +13,10 @@ from tickless.abi.futex import FUTEX_PRIVATE_FLAG, FUTEX_TID_MASK
 from tickless.abi.numbers import name_of
 from tickless.abi.poll import POLLFD
 from tickless.abi.signal import SIGSET, signal_name, signals_in
+from tickless.kernel.epoll import Epoll
 from tickless.kernel.errors import Errno
 from tickless.kernel.futex_queue import futex_key, read_word
+from tickless.kernel.pipe import PipeEnd, PipeReader, PipeWriter
 from tickless.kernel.signalfd import SignalFd
 from tickless.kernel.task import BLOCKED
 from tickless.kernel.timerfd import TimerFd
@@ -97,16 +99,35 @@ class _Report:
             return f", for {_signal_names(file.mask)}"
         if isinstance(file, TimerFd):
             return ", which is not armed" if file.deadline_ns is None else ""
+        if isinstance(file, Epoll):
+            return self._watched(file)
+        if isinstance(file, PipeEnd):
+            return self._other_ends(task, file)
         if file.host:
             return ""
-        others = self._holders(file, but=task)
-        return f", which {_join(others)} could change" if others else ", which nobody else has"
+        others = [owner for owner in self._who_has(lambda other: other is file) if owner.fds is not task.fds]
+        return f", which {_join(owner.name for owner in others)} could change" if others else ", which nobody else has"
 
-    def _holders(self, file: File, *, but: Task | None = None) -> list[str]:
-        """Who has the file open, as far as is known: the oldest task of each fd table."""
+    def _watched(self, epoll: Epoll) -> str:
+        """The interest list; what is in the host's part of it is not told."""
+        names = [f"{interest.fd}<{interest.file.name}>" for interest in epoll.interest_list.values()]
+        if epoll.host_interests is not None:
+            names.append("files of the host")
+        return f", which watches {_join(names)}" if names else ", which watches nothing"
+
+    def _other_ends(self, task: Task, end: PipeEnd) -> str:
+        """Who could write to the pipe, or read from it."""
+        kind, role = (PipeWriter, "writer") if isinstance(end, PipeReader) else (PipeReader, "reader")
+        owners = self._who_has(lambda other: isinstance(other, kind) and other.pipe is end.pipe)
+        names = ["itself" if owner.fds is task.fds else owner.name for owner in owners]
+        if not names:
+            return ""
+        return f", whose only {role} is {names[0]}" if len(names) == 1 else f", whose {role}s are {_join(names)}"
+
+    def _who_has(self, is_it: Callable[[File], bool]) -> list[Task]:
+        """Who has such a file open, as far as is known: the oldest task of each fd table."""
         tables = {id(task.fds): task for task in reversed(self.kernel.tasks.values())}
-        holders = [task for task in tables.values() if file in task.fds.files.values()]
-        return [task.name for task in reversed(holders) if but is None or task.fds is not but.fds]
+        return [task for task in reversed(tables.values()) if any(map(is_it, task.fds.files.values()))]
 
     def _polled(self, task: Task) -> str:
         address, count = task.args[0], min(task.args[1], MOST_FDS)
