@@ -36,7 +36,7 @@ from tickless.abi.wait import (
 )
 from tickless.kernel.machine import Calls, Machine, OwnTask, Program
 from tickless.kernel.outcome import PASS_ON
-from tickless.kernel.process import exit_group, exit_task
+from tickless.kernel.process import exit_group, exit_task, find_group
 from tickless.kernel.signals import send_signal
 
 INT = Struct("<i")
@@ -243,6 +243,18 @@ def test_the_host_reaps(kernel: Machine, host: FakeHost, wait: Waits) -> None:
     host.reaped.add(child.group)
     assert wait(parent) == -ECHILD
     assert child.group.reaped
+
+
+def test_a_wait_that_is_on_its_way_in_the_host_is_not_forgotten(kernel: Machine, host: FakeHost) -> None:
+    """Somebody asks for the process before the host has reaped it."""
+    parent = kernel.spawn(idle)
+    child = kernel.spawn(idle, parent)
+    exit_group(kernel, child.group, 0)
+    wait4(parent)
+
+    assert find_group(kernel, child.tid) is child.group
+    host.reaped.add(child.group)
+    assert find_group(kernel, child.tid) is None
 
 
 def test_the_host_is_not_asked_after_wnowait(kernel: Machine, host: FakeHost) -> None:

@@ -173,10 +173,12 @@ def forget_reaped(parent: ThreadGroup) -> None:
     host = parent.kernel.host
     if host is None or not parent.may_have_reaped:
         return
-    parent.may_have_reaped = False
-    for child in [child for child in parent.children if child.wait_status is not None]:
+    zombies = [child for child in parent.children if child.wait_status is not None]
+    for child in zombies:
         if host.is_reaped(child):
             release_group(child)
+    # A wait that was passed on may be on its way still.
+    parent.may_have_reaped = not all(child.reaped for child in zombies)
 
 
 def find_group(kernel: Kernel, pid: int) -> ThreadGroup | None:
