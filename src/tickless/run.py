@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from tickless.trace.text import TextTrace
 
 # Virtual time that a served call takes.
-CALL_COST_NS = 100
+CALL_COST_NS = 1_000
 
 PR_SET_DUMPABLE = 4
 

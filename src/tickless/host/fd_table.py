@@ -19,9 +19,9 @@ from tickless.kernel.host_file import HostFile
 from tickless.kernel.outcome import PASS_ON, Result
 
 if TYPE_CHECKING:
-    from tickless.host.readiness import Readiness
     from tickless.host.supervisor import Supervisor
     from tickless.kernel.file import File
+    from tickless.kernel.host_file import HostReadiness
     from tickless.kernel.task import Task
 
 # The limit that a program has unless somebody raised or lowered it.
@@ -35,7 +35,7 @@ class HostFdTable:
 
     def __init__(self, supervisor: Supervisor, tid: int) -> None:
         self.supervisor = supervisor
-        self.host: Readiness | None = supervisor.readiness
+        self.host: HostReadiness | None = supervisor.readiness
         self.tids = [tid]  # the tasks that share it, the oldest first; any of them shows it in /proc
         self.files: dict[int, File] = {}
         self._task_files: TaskFiles | None = None  # opened when first needed, by way of tids[0]

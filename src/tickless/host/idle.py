@@ -16,6 +16,7 @@ from tickless.kernel.task import DEAD
 
 if TYPE_CHECKING:
     from tickless.host.supervisor import Supervisor
+    from tickless.kernel.task import Task
 
 # linux/sockios.h: bytes of a TCP socket that were not sent yet.
 SIOCOUTQNSD = 0x894B
@@ -36,9 +37,9 @@ class Idle:
         self.held_by: dict[str, float] = {}  # what held the clock, s of real time
         self._written: list[tuple[Tracee, int]] = []  # sockets written to since the last jump
 
-    def note_written(self, task: Tracee, fd: int, ours: int) -> None:
-        """`task` writes to its fd, of which `ours` is a duplicate."""
-        if len(self._written) < 64:
+    def note_written(self, task: Task, fd: int) -> None:
+        """`task` writes to its fd."""
+        if len(self._written) < 64 and isinstance(task, Tracee):
             self._written.append((task, fd))
 
     def wait(self) -> None:

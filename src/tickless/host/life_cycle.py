@@ -275,12 +275,14 @@ class LifeCycle:
         task = self.kernel.tasks[tid]
         group = task.group
         statuses = {tid: status}
-        for other in sorted(group.threads, key=lambda thread: thread.tid == group.tgid):
+        leader_last = sorted(group.threads, key=lambda thread: thread.tid == group.tgid)
+        for other in leader_last:
             if other is not task and isinstance(other, Tracee) and self._is_dying(other):
                 statuses[other.tid] = self.events.wait_for_end(other.tid)
-        for thread in [thread for thread in group.threads if thread.tid in statuses]:
-            assert isinstance(thread, Tracee)
-            self._bury(thread, statuses[thread.tid])
+        for thread in leader_last:
+            if thread.tid in statuses:
+                assert isinstance(thread, Tracee)
+                self._bury(thread, statuses[thread.tid])
 
     def _bury(self, task: Tracee, status: int) -> None:
         self._forget(task)

@@ -89,7 +89,7 @@ class Readiness:
             return PASS_ON
         try:
             if events != EPOLLIN:
-                self.supervisor.written(task, fd, ours)
+                self.supervisor.written(task, fd)
             if fcntl(ours, F_GETFL) & os.O_NONBLOCK:
                 return PASS_ON
             timeout_ns = _socket_timeout_ns(ours, events)

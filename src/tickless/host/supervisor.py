@@ -138,13 +138,13 @@ class Supervisor:
             self.notification = task.notification = note
             task.call = number
             try:
-                result = table[number](task, a, b, c, d, e, f)  # type: ignore[misc]
+                result = table[number](task, a, b, c, d, e, f)
             except Errno as error:
                 result = -error.number
-            if result.__class__ is int and not consumed and result > -ERESTARTSYS:  # type: ignore[operator]
+            if result.__class__ is int and not consumed and result > -ERESTARTSYS:
                 if task_clock.wanted:
                     self.give_clock(task)
-                call(listener, send, pack(note, result, 0, 0) if result >= 0 else pack(note, 0, result, 0))  # type: ignore[operator]
+                call(listener, send, pack(note, result, 0, 0) if result >= 0 else pack(note, 0, result, 0))
             elif result is PASS_ON:
                 if task_clock.wanted:
                     self.give_clock(task)
@@ -315,9 +315,9 @@ class Supervisor:
         self.master.close()
         os.close(self.listener)
 
-    def written(self, task: Tracee, fd: int, ours: int) -> None:
+    def written(self, task: Task, fd: int) -> None:
         """The task writes to a host file: what is in flight holds the clock."""
-        self.idle.note_written(task, fd, ours)
+        self.idle.note_written(task, fd)
 
 
 def _noting_reads(entry: Entry | None) -> Entry:
