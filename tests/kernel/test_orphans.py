@@ -84,6 +84,22 @@ def test_a_zombie_is_announced_to_who_adopts_it(kernel: Machine, sent: Sent) -> 
     assert call(grandparent, "wait4", -1, 0, 0, 0) == zombie.tid
 
 
+def test_a_zombie_that_the_host_has_reaped_is_adopted_by_nobody(kernel: Machine, sent: Sent) -> None:
+    grandparent = kernel.spawn(idle)
+    call(grandparent, "prctl", PR_SET_CHILD_SUBREAPER, 1)
+    parent = kernel.spawn(idle, grandparent)
+    zombie = kernel.spawn(idle, parent)
+    host = FakeHost()
+    kernel.host = host
+    exit_group(kernel, zombie.group, 0)
+    call(parent, "wait4", -1, 0, 0, 0)
+    host.reaped.add(zombie.group)
+    exit_group(kernel, parent.group, 0)
+
+    assert [(name, pid) for name, _, _, pid, _ in sent.signals] == [("main.1", zombie.tid), ("main", parent.tid)]
+    assert grandparent.group.children == [parent.group]
+
+
 def test_init_reaps_a_zombie_at_once(kernel: Machine) -> None:
     parent = kernel.spawn(idle)
     zombie = kernel.spawn(idle, parent)

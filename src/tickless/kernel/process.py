@@ -226,6 +226,7 @@ def _bury(group: ThreadGroup) -> None:
 def _leave_children(task: Task) -> None:
     """The children of a thread that has ended go to another thread of its process, else to a subreaper or init."""
     group = task.group
+    forget_reaped(group)
     reaper = group if group.threads else _find_reaper(group)
     for child in tuple(group.children):
         if child.parent_thread is not task and (group.threads or child.parent_thread is not None):
