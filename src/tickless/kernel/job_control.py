@@ -53,14 +53,14 @@ def resume_stopped(group: ThreadGroup) -> None:
     process.notify_parent(group, CLD_CONTINUED, SIGCONT)
 
 
-def answer_when_continued(task: Task, answer: Answer) -> Result:
+def answer_when_continued(task: Task, answer: int) -> Result:
     """The answer of a call that may have stopped its own process: then it comes only when the process goes on."""
     if not task.group.stopped_by:
         return answer
     return cast(Blocked, sleep_until(task, (), lambda: _unless_stopped(task, answer), signalable=False))
 
 
-def _unless_stopped(task: Task, answer: Answer) -> Answer | None:
+def _unless_stopped(task: Task, answer: int) -> int | None:
     return None if task.group.stopped_by else answer
 
 

@@ -49,7 +49,7 @@ class OwnMemory:
         return self, address
 
     def allocate(self, length: int) -> int:
-        """Return the address of `length` fresh bytes, aligned to 16; they wrap around and are reused when all is used."""
+        """Return the address of `length` fresh bytes, aligned to 16; when all is used, it begins again."""
         if self.used + length > len(self.bytes):
             self.used = 0
         address = self.base + self.used
