@@ -178,18 +178,23 @@ def tell_time_left(
     A time-out that cannot be written to is no error, but the call is not made again then.
     """
 
-    def write() -> bool:
-        try:
-            task.memory.copy_out(address, pack(max(deadline_ns - task.kernel.clock.now_ns, 0)))
-        except Errno:
-            return False
-        return True
+    def told() -> bool:
+        return write_time_left(task, address, pack(max(deadline_ns - task.kernel.clock.now_ns, 0)))
 
     try:
         result = yield from sleep
     except Errno as error:
-        if not write() and error.number == ERESTARTNOHAND:
+        if not told() and error.number == ERESTARTNOHAND:
             raise Errno(EINTR) from None
         raise
-    write()
+    told()
     return result
+
+
+def write_time_left(task: Task, address: int, left: bytes) -> bool:
+    """Whether the time-out could be written to."""
+    try:
+        task.memory.copy_out(address, left)
+    except Errno:
+        return False
+    return True

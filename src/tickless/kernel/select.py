@@ -11,7 +11,7 @@ from tickless.abi.time import NSEC_PER_USEC, TIMEVAL, pack_timespec, pack_timeva
 from tickless.abi.types import S32, Address, FdSetPtr, TimespecPtr, TimevalPtr
 from tickless.kernel.errors import Errno
 from tickless.kernel.outcome import Blocked, Result
-from tickless.kernel.poll import read_temporary_mask, ready_events, sleep_until_ready, tell_time_left
+from tickless.kernel.poll import read_temporary_mask, ready_events, sleep_until_ready, tell_time_left, write_time_left
 from tickless.kernel.registry import syscall
 from tickless.kernel.timespec import USEC_PER_SEC, read_timespec, timespec_ns
 from tickless.kernel.wait_queue import sleep_masked
@@ -65,7 +65,10 @@ class SelectCall:
         """What is ready now, or a sleep that writes what is left of the time-out to `told`."""
         ready = ready_events(self.task, self.wants, 0)
         if any(ready):
-            return self.tell(ready)
+            count = self.tell(ready)
+            if timeout_ns:
+                write_time_left(self.task, told, pack(timeout_ns))
+            return count
         deadline_ns = None if timeout_ns is None else self.task.kernel.clock.now_ns + timeout_ns
         sleep = self.sleep(deadline_ns)
         if timeout_ns and deadline_ns is not None:
