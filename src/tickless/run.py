@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from tickless.abi.arch import ARCH
+from tickless.abi.signal import signal_name
 from tickless.host.cpus import choose_cpu
 from tickless.host.inherited import Inherited
 from tickless.host.launch import launch
@@ -71,12 +72,17 @@ class Outcome:
     real_ns: int
     wakeups: Mapping[str, int] = field(default_factory=dict)  # by cause
     held: Mapping[str, float] = field(default_factory=dict)  # what held the clock, s of real time
-    signals: Mapping[int, int] = field(default_factory=dict)  # that reached a task, by number
+    signals: Mapping[str, int] = field(default_factory=dict)  # that reached a task, by name
     calls: Mapping[str, int] = field(default_factory=dict)  # served, by name
     passed_on: Mapping[str, int] = field(default_factory=dict)  # trapped, but done by the host
     blocked: Sequence[str] = ()  # of a deadlock: who waits for what
     processes: int = 0  # that there were
     threads: int = 0  # that there were, of all processes
+
+    @property
+    def killed_by(self) -> str:
+        """The name of the signal that killed PROGRAM, empty if it was none."""
+        return signal_name(os.WTERMSIG(self.status)) if os.WIFSIGNALED(self.status) else ""
 
 
 def run(config: RunConfig, inherited: Inherited | None = None) -> Outcome:
@@ -188,7 +194,7 @@ def _outcome(supervisor: Supervisor, blocked: Sequence[str], counts: CallCounts 
         real_ns=real_ns,
         wakeups=dict(kernel.wakeups),
         held=dict(supervisor.idle.held_by),
-        signals=dict(kernel.signals),
+        signals={signal_name(signo): count for signo, count in kernel.signals.items()},
         calls=counts.served_by_name() if counts else {},
         passed_on=counts.passed_on_by_name() if counts else {},
         processes=kernel.groups_started,

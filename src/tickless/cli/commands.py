@@ -96,10 +96,9 @@ def _parse_variable(text: str) -> tuple[str, str | None]:
 
 
 def _parse_trace(text: str) -> Any:
-    from tickless.abi.arch import ARCH
     from tickless.trace.choice import parse_trace
 
-    return parse_trace(text, ARCH)
+    return parse_trace(text)
 
 
 SPAN = Parsed("span", _parse_span)

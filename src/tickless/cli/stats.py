@@ -7,7 +7,6 @@ import sys
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from tickless.abi.signal import signal_name
 from tickless.scenario.spans import format_span
 
 if TYPE_CHECKING:
@@ -32,7 +31,7 @@ def how_it_ended(outcome: Outcome) -> str:
     """One line: `the program exited with status 0 after 1d`."""
     how = {
         "exited": f"the program exited with status {os.WEXITSTATUS(outcome.status)}",
-        "signaled": f"the program was killed by {signal_name(os.WTERMSIG(outcome.status))}",
+        "signaled": f"the program was killed by {outcome.killed_by}",
         "until": "the run was ended by --until",
         "deadlock": "the run ended in a deadlock",
         "timeout": "the run was ended by --timeout",
@@ -47,7 +46,7 @@ def print_stats(outcome: Outcome) -> None:
         *_times(outcome),
         ("tasks", _tasks(outcome)),
         *_counted("wake-ups", {_cause(cause): count for cause, count in outcome.wakeups.items()}),
-        *_counted("signals received", {signal_name(signo): count for signo, count in outcome.signals.items()}),
+        *_counted("signals received", outcome.signals),
         *_counted("calls served", outcome.calls, MOST_CALLS),
         *_counted("calls left to Linux", outcome.passed_on, 0),
         *((f"clock held by {reason}", f"{seconds:.3f} s of real time") for reason, seconds in outcome.held.items()),

@@ -11,9 +11,9 @@ import time
 from struct import Struct
 from typing import TYPE_CHECKING
 
-from tickless.abi.arch import ARCH
-from tickless.abi.numbers import number_of
 from tickless.kernel.errors import Errno
+from tickless.kernel.host_file import HostFile
+from tickless.kernel.registry import Registry
 from tickless.scenario.spans import format_span
 
 if TYPE_CHECKING:
@@ -49,13 +49,11 @@ class StatusLine:
         self.started_ns = time.monotonic_ns()
         self.due_ns = self.started_ns + 2 * PERIOD_NS
         supervisor.outside.on_tick.append(self.tick)
-        table = supervisor.kernel.table
-        for name in ("write", "writev"):
-            number = number_of(ARCH, name)
-            assert number is not None, f"no {name}"
-            entry = table[number]
-            assert entry is not None, f"{name} is not declared"
-            table[number] = self._giving_way(entry, is_vector=name == "writev")
+        kernel = supervisor.kernel
+        for number, declaration in Registry.entries(kernel.architecture):
+            entry = kernel.table[number]
+            if declaration.name in ("write", "writev") and entry is not None:
+                kernel.table[number] = self._giving_way(entry, is_vector=declaration.name == "writev")
 
     def stop(self) -> None:
         """The run is over."""
@@ -93,11 +91,14 @@ class StatusLine:
         """A write of the program: the line goes, and comes back a while later."""
 
         def giving_way(task: Task, a: int, b: int, c: int, d: int, e: int, f: int) -> Result:
-            if a in (STDOUT, STDERR):
+            result = entry(task, a, b, c, d, e, f)
+            file = task.fds.files.get(a)
+            # Other files of the host, as pipes to outside, do no harm; which one is the terminal is not asked.
+            if a in (STDOUT, STDERR) and isinstance(file, HostFile) and file.pollable:
                 self.due_ns = time.monotonic_ns() + PERIOD_NS
                 self._erase()
                 self.in_line = _ends_in_line(task, b, c, is_vector=is_vector)
-            return entry(task, a, b, c, d, e, f)
+            return result
 
         return giving_way
 

@@ -38,7 +38,7 @@ from tickless.abi.fcntl import (
     O_NOATIME,
     O_NONBLOCK,
 )
-from tickless.abi.types import U64, FcntlCommand, Fd
+from tickless.abi.types import FcntlCommand, Fd, NumberOrPointer
 from tickless.kernel.errors import Errno
 from tickless.kernel.fd_calls import SIGNAL_DRIVEN
 from tickless.kernel.outcome import PASS_ON, Result
@@ -58,7 +58,7 @@ KEPT_FLAGS = O_APPEND | O_NOATIME | O_DIRECT
 
 
 @syscall
-def fcntl(task: Task, fd: Fd, cmd: FcntlCommand, arg: U64) -> Result:
+def fcntl(task: Task, fd: Fd, cmd: FcntlCommand, arg: NumberOrPointer) -> Result:
     """What concerns the number is the table's, what concerns the open file description is done here."""
     file = task.fds.get(fd)
     if cmd in (F_DUPFD, F_DUPFD_CLOEXEC):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from tickless.abi.errno import EINVAL, ENOTTY, ESPIPE
 from tickless.abi.fcntl import CLOSE_RANGE_CLOEXEC, CLOSE_RANGE_UNSHARE, FD_CLOEXEC, O_CLOEXEC
 from tickless.abi.ioctl import FIOASYNC, FIOCLEX, FIONBIO, FIONCLEX
-from tickless.abi.types import S32, U32, U64, CloseRangeFlags, DupFlags, Fd, IoctlRequest, Offset
+from tickless.abi.types import S32, U32, CloseRangeFlags, DupFlags, Fd, IoctlRequest, NumberOrPointer, Offset
 from tickless.kernel.errors import Errno
 from tickless.kernel.outcome import PASS_ON, Result
 from tickless.kernel.pipe import PipeEnd
@@ -66,7 +66,7 @@ def dup3(task: Task, oldfd: Fd, newfd: Fd, flags: DupFlags) -> Result:
 
 
 @syscall
-def ioctl(task: Task, fd: Fd, request: IoctlRequest, argument: U64) -> Result:
+def ioctl(task: Task, fd: Fd, request: IoctlRequest, argument: NumberOrPointer) -> Result:
     """What any file takes is done here, the rest by the file."""
     file = task.fds.get(fd)
     if file.host:

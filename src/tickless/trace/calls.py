@@ -16,6 +16,7 @@ from tickless.abi.errno import (
     ERESTARTSYS,
     errno_name,
 )
+from tickless.abi.fcntl import F_GETOWN, F_SETOWN
 from tickless.abi.numbers import name_of
 from tickless.abi.poll import POLLFD
 from tickless.abi.show import MAX_SHOWN
@@ -25,7 +26,8 @@ from tickless.kernel.errors import Errno
 from tickless.kernel.outcome import PassOn
 from tickless.kernel.registry import Registry
 from tickless.kernel.task import DEAD
-from tickless.trace.values import show_buffer, show_futex_value
+from tickless.trace.values import show_buffer, show_futex_timeout, show_futex_value, signed_32
+from tickless.trace.varied import used_arguments
 
 if TYPE_CHECKING:
     from tickless.abi.arch import Arch
@@ -87,7 +89,7 @@ class CallText:
         if not self.declared:
             return ["..."]
         values = self._values(task)
-        return [self._before(task, names, index, values) for index in range(len(values))]
+        return [self._before(task, names, index, values) for index in used_arguments(self.name, values)]
 
     def _values(self, task: Task) -> list[int]:
         return [parameter.value(register) for parameter, register in zip(self.parameters, task.args, strict=False)]
@@ -98,8 +100,8 @@ class CallText:
         if kind == "fd":
             known = names.file(task, value)
             return f"{value}<{known}>" if known else None
-        if kind == "pid":
-            return names.pid(value)
+        if kind == "pid" or (self.name == "fcntl" and parameter.name == "arg" and values[1] == F_SETOWN):
+            return names.pid(signed_32(value))
         if parameter.pointed is not None:
             if not value:
                 return "NULL"
@@ -108,7 +110,9 @@ class CallText:
             return self._pointed(task, names, index, values, self._extent(parameter.pointed, index, values))
         if kind == "address":
             return names.pointer(task, value)
-        if self.name.startswith("futex") and parameter.name in ("val", "val3"):
+        if self.name == "futex" and parameter.name == "timeout":
+            return show_futex_timeout(task, values[1], value)
+        if self.name.startswith("futex") and parameter.name == "val":
             return show_futex_value(task, task.args[0], value, names, parameter.decode.show)
         return parameter.decode.show(value)
 
@@ -116,10 +120,12 @@ class CallText:
 
     def left(self, task: Task, names: Names, shown: list[str | None], answer: Answer) -> list[str]:
         """The text of all arguments, now that the call has filled what it fills."""
+        if not self.declared:
+            return ["..."]
         values = self._values(task)
         return [
             self._after(task, names, index, values, answer) if text is None else text
-            for index, text in enumerate(shown)
+            for index, text in zip(used_arguments(self.name, values), shown, strict=True)
         ]
 
     def _after(self, task: Task, names: Names, index: int, values: Sequence[int], answer: Answer) -> str:
@@ -150,7 +156,7 @@ class CallText:
             return f"? {RESTARTS[-answer]}"
         if -4096 < answer < 0:
             return f"-1 {errno_name(-answer)} ({os.strerror(-answer)})"
-        if self.returns == "pid":
+        if self.returns == "pid" or (self.name == "fcntl" and self._values(task)[1] == F_GETOWN):
             return names.pid(answer)
         if self.returns == "address":
             return names.pointer(task, answer)

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+from tickless.abi.arch import ARCH, Arch
 from tickless.abi.numbers import number_of
 from tickless.kernel.registry import SERVED, Registry
-
-if TYPE_CHECKING:
-    from tickless.abi.arch import Arch
 
 # %name stands for these; names that an architecture lacks are left out. strace(1) has more of them, and some longer.
 GROUPS = {
@@ -68,7 +64,7 @@ def all_calls() -> Calls:
     return Calls(_members("memory"), but=True)
 
 
-def parse_trace(text: str, architecture: Arch) -> Calls:
+def parse_trace(text: str, architecture: Arch = ARCH) -> Calls:
     """Read `trace=read,write`, `trace=!futex`, `trace=%time`, `trace=all` or `trace=none`; `trace=` may be left out.
 
     Raises: ValueError, its message for the user.

@@ -40,7 +40,7 @@ class Opened:
         """The call as far as it is known while it blocks."""
         known = self.arguments.index(None) if None in self.arguments else len(self.arguments)
         self.printed = known
-        end = "" if known == len(self.arguments) else ", " if known else ""
+        end = " " if known == len(self.arguments) else ", " if known else ""
         return f"{self.call.name}({', '.join(map(str, self.arguments[:known]))}{end}"
 
 
@@ -90,9 +90,9 @@ class TextTrace:
         if opened.printed is None:
             self._call_line(task, f"{call.name}({', '.join(arguments)}) = {result}")
         else:
-            rest = ", ".join(arguments[opened.printed :])
+            rest = "".join(f" {argument}," for argument in arguments[opened.printed :]).removesuffix(",")
             why = f" (woken by {cause})" if cause else ""
-            self._line(task.name, f"<... {call.name} resumed> {rest}) = {result}{why}")
+            self._line(task.name, f"<... {call.name} resumed>{rest}) = {result}{why}")
 
     def woken(self, task: Task, cause: str) -> None:
         self._woken_by[task] = self.names.cause(task)

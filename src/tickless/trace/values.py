@@ -5,15 +5,18 @@ from __future__ import annotations
 from struct import Struct
 from typing import TYPE_CHECKING
 
-from tickless.abi.futex import FUTEX_TID_MASK, FUTEX_WAITERS
+from tickless.abi.futex import FUTEX_CMD_MASK, FUTEX_TID_MASK, FUTEX_WAITERS
 from tickless.abi.names import name_or_number
-from tickless.abi.show import quoted
+from tickless.abi.show import quoted, show_timespec
 from tickless.abi.siginfo import SIGNALFD_SIGINFO
 from tickless.abi.signal import signal_name
 from tickless.abi.tables import OWN_CODES, SI_CODES
+from tickless.abi.time import TIMESPEC
+from tickless.kernel.errors import Errno
 from tickless.kernel.eventfd import EventFd
 from tickless.kernel.signalfd import SignalFd
 from tickless.kernel.timerfd import TimerFd
+from tickless.trace.varied import FUTEX_TIMED
 
 if TYPE_CHECKING:
     from tickless.abi.show import ShowValue
@@ -36,6 +39,23 @@ def show_futex_value(task: Task, address: int, value: int, names: Names, show: S
         return joined.name
     owner = names.known_pid(tid) if value & FUTEX_WAITERS and tid else None
     return f"FUTEX_WAITERS|{owner}" if owner else show(value)
+
+
+def show_futex_timeout(task: Task, operation: int, register: int) -> str:
+    """Print what is a time-out to some commands and a number to others."""
+    if operation & FUTEX_CMD_MASK not in FUTEX_TIMED:
+        return str(signed_32(register))
+    if not register:
+        return "NULL"
+    try:
+        return show_timespec(task.memory.copy_in(register, TIMESPEC.size))
+    except Errno:
+        return "ptr"
+
+
+def signed_32(register: int) -> int:
+    """The int in a register."""
+    return ((register & 0xFFFFFFFF) ^ 0x80000000) - 0x80000000
 
 
 def show_buffer(file: File | None, data: bytes, names: Names) -> str:
