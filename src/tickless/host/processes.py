@@ -112,6 +112,8 @@ class Processes:
         assert isinstance(task, Tracee)
         if task.call == _RT_SIGSUSPEND:
             return PASS_ON
+        if (task.pending.mask | task.group.pending.mask) & ~task.signals.blocked() & ~mask:
+            return -error  # deliverable under the task's own mask as well: it comes with the answer
         task.suspends = True
         return -ERESTARTNOHAND
 
