@@ -11,7 +11,7 @@ from fcntl import F_GETFL, fcntl
 from typing import TYPE_CHECKING
 
 from tickless.abi.epoll import EPOLL_CTL_DEL, EPOLL_EVENT, EPOLLIN
-from tickless.abi.errno import EAGAIN
+from tickless.abi.errno import EAGAIN, EINTR, ERESTARTSYS
 from tickless.host.host_files import HostWatch, Shadow, TaskFiles
 from tickless.host.tracee import Tracee
 from tickless.kernel.outcome import PASS_ON, Answer, Blocked, Result
@@ -104,9 +104,15 @@ class Readiness:
         deadline_ns = None if timeout_ns is None else clock.now_ns + timeout_ns
         files = _files_of(task)
         watch = self.watch(task, [(fd, events)])
+        # A call on a socket with a time-out is never restarted. signal(7)
+        interrupted_as = ERESTARTSYS if timeout_ns is None else EINTR
         try:
             ready = yield from sleep_until(
-                task, (watch.queue,), lambda: 0 if files.poll([(fd, events)]) else None, deadline_ns
+                task,
+                (watch.queue,),
+                lambda: 0 if files.poll([(fd, events)]) else None,
+                deadline_ns,
+                interrupted_as=interrupted_as,
             )
         finally:
             watch.close()
