@@ -212,6 +212,7 @@ class Supervisor:
 
     def dispatch(self, task: Tracee) -> None:
         """Give the token to a task that is ready."""
+        self.slice_left = SLICE
         self.notification = task.notification
         if task.place is IN_CALL:
             if task.blocked_call is None:
@@ -258,7 +259,6 @@ class Supervisor:
     def take_token(self, task: Tracee) -> None:
         """The task runs from now on."""
         self.runner = task
-        self.slice_left = SLICE
         task.state = RUNNING
         task.place = ELSEWHERE
         task.idle_ticks = 0

@@ -110,7 +110,7 @@ def select(task: Task, n: S32, inp: FdSetPtr, outp: FdSetPtr, exp: FdSetPtr, tvp
 def pselect6(
     task: Task, n: S32, inp: FdSetPtr, outp: FdSetPtr, exp: FdSetPtr, tsp: TimespecPtr, sig: Address
 ) -> Result:
-    """`select` with a time-out in ns and another signal mask while it waits; `sig` tells where that is, and its size."""
+    """`select` with a time-out in ns and a signal mask while it waits; `sig` tells where that is, and its size."""
     address, size = SIGSET_ARGPACK.unpack(task.memory.copy_in(sig, SIGSET_ARGPACK.size)) if sig else (0, 0)
     timeout_ns = read_timespec(task, tsp) if tsp else None
     mask = read_temporary_mask(task, address, size)
