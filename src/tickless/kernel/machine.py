@@ -243,7 +243,9 @@ class Machine(Kernel):
             task.sigreturn()
             self._queue(task)
         else:
+            self.cause = "exit"
             process.exit_task(self, task, exit_status(returned if isinstance(returned, int) else 0))
+            self.cause = ""
 
     def _make(self, task: OwnTask, call: Call) -> None:
         number = number_of(self.architecture, call.name)
