@@ -76,7 +76,7 @@ class HostFdTable:
     def close_range(self, first: int, last: int, flags: int) -> Result:
         for fd in [fd for fd in self.files if first <= fd <= last]:
             del self.files[fd]
-        self.supervisor.attention = True
+        self.supervisor.may_release = True
         return PASS_ON
 
     def fd_flags(self, fd: int) -> Result:
@@ -126,5 +126,5 @@ class HostFdTable:
     def _changed(self, fd: int) -> Result:
         """The host is about to change what a number means; the last reference to a file may go."""
         self.files.pop(fd, None)
-        self.supervisor.attention = True
+        self.supervisor.may_release = True
         return PASS_ON

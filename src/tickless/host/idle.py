@@ -51,6 +51,7 @@ class Idle:
         if self._receive_waiting() or self._held():
             return
         supervisor.attend()
+        supervisor.release()
         if supervisor.kernel.ready or supervisor.runner is not None or supervisor.ended_by:
             return
         if supervisor.kernel.clock.next_due_ns < KTIME_MAX:

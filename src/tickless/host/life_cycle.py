@@ -238,7 +238,7 @@ class LifeCycle:
         task.group.posix_timers.delete_all()
         task.group.sigchld_flags = 0
         task.clock = TaskClock.install(self.vdso, task.tid, task.memory)
-        self.supervisor.attention = True  # close-on-exec may have dropped last references
+        self.supervisor.may_release = True  # close-on-exec may have dropped last references
         self._release_vfork_parent(task)
         self.stopped(task)
 
@@ -294,7 +294,7 @@ class LifeCycle:
                 status = group.final_status = self.events.wait_for_end(group.tgid)
             if group is self.main_group:
                 self.main_status = status
-        self.supervisor.attention = True
+        self.supervisor.may_release = True
         self.kernel.cause = "exit"
         process.exit_task(self.kernel, task, status)
         self.kernel.cause = ""

@@ -80,7 +80,7 @@ class Readiness:
 
     def pass_on_when_ready(self, task: Task, fd: int, file: HostFile, events: int) -> Result:
         # A message that is read may hold the last reference to a description in flight.
-        self.supervisor.attention = True
+        self.supervisor.may_release = True
         files = _files_of(task)
         try:
             ours = files.fetch(fd)

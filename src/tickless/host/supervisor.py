@@ -71,8 +71,8 @@ class Supervisor:
         kernel.host = Processes(self)
         self.runner: Tracee | None = None
         self.notification = 0  # the id of the call being served
-        self.attention = False  # the next call has to wait until `attend` has run
-        self.reap_needed = False
+        self.attention = False  # something came that `attend` has to look at before anybody is waited for
+        self.may_release = False  # last references may have gone: find out before the next call is served
         self.slice_left = SLICE
         self.ended_by: str | None = None  # why the run is to end before its tasks do
         for number in clock_read_numbers():
@@ -88,7 +88,7 @@ class Supervisor:
         while kernel.tasks and self.ended_by is None:
             if self.runner is not None:
                 self._run_token()
-            elif self.attention or self.reap_needed:
+            elif self.attention:
                 self.attend()
             else:
                 task = kernel.pick()
@@ -105,7 +105,9 @@ class Supervisor:
 
     def _run_token(self) -> None:
         try:
-            if self.kernel.listener is not None or self.runner is None:
+            if self.attention:
+                self.attend()
+            elif self.kernel.listener is not None or self.runner is None:
                 self.receive(notify.receive(self.listener))
             else:
                 self.serve_runner()
@@ -126,13 +128,13 @@ class Supervisor:
         receive, send, zeroed, passed_on = notify.RECEIVE, notify.SEND, notify.ZEROED, notify.CONTINUE
         task_clock, consumed = task.clock, task.signals.consumed
         self.kernel.current = task
-        while True:
+        while not self.attention:  # a stop may have come while the last answer was given: nobody would wake us
             received = unpack(call(listener, receive, zeroed))
             note, who, _, number, _, address, a, b, c, d, e, f = received
             if task_clock.given is not None:
                 clock.now_ns = task_clock.take(clock.now_ns, address)
             clock.now_ns = now_ns = clock.now_ns + costs[number]
-            if who != tid or self.attention or clock.next_due_ns <= now_ns or (ready and self._slice_is_over()):
+            if who != tid or self.may_release or clock.next_due_ns <= now_ns or (ready and self._slice_is_over()):
                 self.receive(received, charged=True)
                 return
             self.notification = task.notification = note
@@ -176,6 +178,8 @@ class Supervisor:
             self.runner = None
         if self.attention:
             self.attend()
+        if self.may_release:
+            self.release()
         if task.state is DEAD:
             return
         self.kernel.handle_timer_irq(clock.now_ns)
@@ -283,10 +287,14 @@ class Supervisor:
         """Do what has to be done before the next call is served: deaths, last closes, signals from outside."""
         self.attention = False
         self.life.reap()
+        self.outside.attend()
+
+    def release(self) -> None:
+        """Let go of the open file descriptions whose last reference has gone."""
+        self.may_release = False
         self.kernel.cause = "close"
         self.placeholders.drain()
         self.kernel.cause = ""
-        self.outside.attend()
 
     def poll_host(self, timeout_s: float | None) -> int:
         """Hear what host files and the listener have to say; return how many spoke."""
