@@ -111,6 +111,7 @@ class Clock:
         self.offsets = {CLOCK_MONOTONIC: 0, CLOCK_REALTIME: realtime_ns - monotonic_ns, CLOCK_BOOTTIME: 0}
         # When the first deadline is noticed, in CLOCK_MONOTONIC: one comparison for whoever runs the clock.
         self.next_due_ns = KTIME_MAX
+        self._first: Deadline | None = None  # that deadline
         self.on_step: list[Callable[[], object]] = []  # called after CLOCK_REALTIME has jumped
         self._heaps: dict[int, list[Entry]] = {line: [] for line in self.offsets}
         self._stale = 0  # entries of the heaps that are over
@@ -143,7 +144,9 @@ class Clock:
         heappush(self._heaps[line], (deadline.at_ns, order_class, self._sequence, deadline))
         noticed_ns = self._noticed_ns(deadline)
         if noticed_ns < self.next_due_ns:
-            self.next_due_ns = noticed_ns
+            self._first, self.next_due_ns = deadline, noticed_ns
+        elif noticed_ns == self.next_due_ns:
+            self._find_first()
         return deadline
 
     def cancel(self, deadline: Deadline) -> None:
@@ -155,35 +158,24 @@ class Clock:
         # Re-arming must not let the heaps grow: half of them stale is the time to prune.
         if self._stale > _FEW and 2 * self._stale > sum(map(len, self._heaps.values())):
             self._prune()
-        if self._noticed_ns(deadline) <= self.next_due_ns:
-            self._find_next_due()
+        if deadline is self._first:
+            self._find_first()
 
     def next_deadline(self) -> Deadline | None:
         """The deadline that comes first, by (instant, class, sequence); None if none ever comes."""
-        first = None
-        first_key = (KTIME_MAX + 1, 0, 0)
-        for line, heap in self._heaps.items():
-            while heap and heap[0][3].callback is None:
-                heappop(heap)
-                self._stale -= 1
-            if heap and heap[0][0] < KTIME_MAX:
-                at_ns, order_class, sequence, deadline = heap[0]
-                key = (at_ns - self.offsets[line], order_class, sequence)
-                if first is None or key < first_key:
-                    first, first_key = deadline, key
-        return first
+        return self._first
 
     def handle_timer_irq(self, now_ns: int) -> int:
         """Move to `now_ns` of CLOCK_MONOTONIC and do what is due; return how many deadlines were met."""
         self.now_ns = max(self.now_ns, now_ns)
         met = 0
         while self.next_due_ns <= self.now_ns:
-            deadline = self.next_deadline()
+            deadline = self._first
             assert deadline is not None, "something is due, but there is no deadline"
             heappop(self._heaps[deadline.time_line])
             callback, deadline.callback = deadline.callback, None
-            assert callback is not None, "next_deadline gave a deadline that is over"
-            self._find_next_due()
+            assert callback is not None, "the first deadline is over"
+            self._find_first()
             callback()
             met += 1
         return met
@@ -201,7 +193,7 @@ class Clock:
         self._realtime_has_jumped()
 
     def _realtime_has_jumped(self) -> None:
-        self._find_next_due()
+        self._find_first()
         for callback in tuple(self.on_step):
             callback()
 
@@ -215,9 +207,21 @@ class Clock:
         ticks = -((self.start_ns - at_ns) // self.tick_ns)
         return self.start_ns + ticks * self.tick_ns
 
-    def _find_next_due(self) -> None:
-        deadline = self.next_deadline()
-        self.next_due_ns = KTIME_MAX if deadline is None else self._noticed_ns(deadline)
+    def _find_first(self) -> None:
+        """Look for the first deadline again; stale ones on the way are dropped."""
+        self._first, self.next_due_ns = None, KTIME_MAX
+        first_key = (KTIME_MAX, 0, 0)
+        for line, heap in self._heaps.items():
+            while heap and heap[0][3].callback is None:
+                heappop(heap)
+                self._stale -= 1
+            if heap and heap[0][0] < KTIME_MAX:
+                at_ns, order_class, sequence, deadline = heap[0]
+                key = (at_ns - self.offsets[line], order_class, sequence)
+                if key < first_key:
+                    self._first, first_key = deadline, key
+        if self._first is not None:
+            self.next_due_ns = self._noticed_ns(self._first)
 
     def _prune(self) -> None:
         for line, heap in self._heaps.items():
