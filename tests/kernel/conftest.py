@@ -4,6 +4,8 @@ import pytest
 
 from tests.kernel.epoll_watcher import Watcher, new_watcher
 from tests.kernel.fake_host import idle
+from tests.kernel.pipe_ends import Ends, new_pipe
+from tickless.abi.fcntl import O_DIRECT, O_NONBLOCK
 from tickless.kernel.machine import Machine, OwnTask
 
 
@@ -22,3 +24,15 @@ def task(kernel: Machine) -> OwnTask:
 def watcher(kernel: Machine, task: OwnTask) -> Watcher:
     """The task with an epoll."""
     return new_watcher(kernel, task)
+
+
+@pytest.fixture
+def ends(kernel: Machine) -> Ends:
+    """A task with a pipe that never blocks."""
+    return new_pipe(kernel, O_NONBLOCK)
+
+
+@pytest.fixture
+def packets(kernel: Machine) -> Ends:
+    """The same, but it carries packets."""
+    return new_pipe(kernel, O_NONBLOCK | O_DIRECT)
