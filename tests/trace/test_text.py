@@ -119,10 +119,10 @@ def test_a_signal_that_is_read_is_taken_and_its_sender_has_a_name() -> None:
         yield sys.read(0, bytearray(128), 128)
 
     assert trace_of(program)[-3:-1] == [
-        "    0.000000000 main     read(0<signalfd>, [{ssi_signo=SIGCHLD, ssi_code=CLD_EXITED, from main.1}], 128) = 128",
-        "    0.000000000 main     ... SIGCHLD taken {si_signo=SIGCHLD, si_code=CLD_EXITED, si_status=0, from main.1}",
         "    0.000000000 main     read(0<signalfd>, "
         "[{ssi_signo=SIGCHLD, ssi_code=CLD_EXITED, from main.1}], 128) = 128",
+        "    0.000000000 main     ... SIGCHLD taken {si_signo=SIGCHLD, si_code=CLD_EXITED, si_status=0, from main.1}",
+    ]
 
 
 def test_a_clock_jump_names_whose_deadline_comes() -> None:
