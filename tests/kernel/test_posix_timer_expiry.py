@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.kernel.fake_host import call, idle
-from tests.kernel.timers import (
+from tests.kernel.posix_timers import (
     HANDLER,
     MS,
     advance,

@@ -5,8 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.kernel.fake_host import call, idle
-from tests.kernel.test_time_calls import CPU_TIME_OF_SELF, DEVICE, Unprivileged
-from tests.kernel.timers import (
+from tests.kernel.posix_timers import (
     ARMABLE,
     MS,
     NOWHERE,
@@ -19,6 +18,7 @@ from tests.kernel.timers import (
     setting,
     take,
 )
+from tests.kernel.test_time_calls import CPU_TIME_OF_SELF, DEVICE, Unprivileged
 from tickless.abi.capability import CAP_WAKE_ALARM
 from tickless.abi.errno import EFAULT, EINVAL, EOPNOTSUPP, EPERM
 from tickless.abi.siginfo import SI_TIMER

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from tests.kernel.fake_host import idle
-from tests.kernel.timers import arm, create, event, setting, take
+from tests.kernel.posix_timers import arm, create, event, setting, take
 from tickless.abi.signal import SIGALRM, SIGUSR1, sigmask
 from tickless.abi.time import CLOCK_BOOTTIME, CLOCK_MONOTONIC, CLOCK_REALTIME, TIMER_ABSTIME
 from tickless.kernel.clock import CLASS_SCENARIO, CLASS_TIMER, KTIME_MAX, START_REALTIME_NS, Clock
