@@ -10,7 +10,7 @@ from tickless.kernel.registry import SERVED, Registry
 GROUPS = {
     "file": (
         "access acct chdir chmod chown chroot creat execve execveat faccessat faccessat2 fchmodat fchmodat2 fchownat "
-        "fstatat futimesat getcwd inotify_add_watch lchown link linkat lstat mkdir mkdirat mknod mknodat mount "
+        "futimesat getcwd inotify_add_watch lchown link linkat lstat mkdir mkdirat mknod mknodat mount "
         "name_to_handle_at newfstatat open open_by_handle_at openat openat2 readlink readlinkat rename renameat "
         "renameat2 rmdir stat statfs statx swapoff swapon symlink symlinkat truncate umount2 unlink unlinkat utime "
         "utimensat utimes"
