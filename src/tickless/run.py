@@ -104,6 +104,10 @@ def run(config: RunConfig, inherited: Inherited | None = None) -> Outcome:
     _arm_scenario(config, supervisor)
     supervisor.idle.grace_s = config.grace_ns / 1e9
     supervisor.idle.external = config.external
+    if config.speed is not None:
+        from tickless.host.pace import Pace
+
+        supervisor.idle.pace = Pace(kernel.clock.now_ns, config.speed)
     try:
         supervisor.outside.install()
         if config.on_start is not None:

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 from tickless.host import notify
 from tickless.host.master import is_readable
-from tickless.host.tracee import IN_HOST, Tracee
+from tickless.host.pace import Pace
+from tickless.host.tracee import Tracee
 from tickless.kernel.clock import KTIME_MAX
 from tickless.kernel.task import DEAD
 
@@ -34,6 +35,7 @@ class Idle:
         self.supervisor = supervisor
         self.grace_s = 0.0  # real time that each jump waits for input from outside
         self.external = True  # whether input from outside is waited for at all
+        self.pace: Pace | None = None  # None: the clock jumps
         self.held_by: dict[str, float] = {}  # what held the clock, s of real time
         self._written: list[tuple[Tracee, int]] = []  # sockets written to since the last jump
 
@@ -45,41 +47,40 @@ class Idle:
     def wait(self) -> None:
         """Hear the host; if it has nothing to say, jump to the next deadline; if there is none, wait for the outside."""
         supervisor = self.supervisor
-        if supervisor.poll_host(0) or supervisor.attention or supervisor.kernel.ready:
-            self._receive_waiting()
+        # The master watches the listener, last closes, host files and our own signals: one look tells of all.
+        if supervisor.poll_host(0) or supervisor.attention:
             return
-        if self._receive_waiting() or self._held():
+        if (supervisor.in_host or self._written) and self._held():
             return
-        supervisor.attend()
-        supervisor.release()
-        if supervisor.kernel.ready or supervisor.runner is not None or supervisor.ended_by:
-            return
-        if supervisor.kernel.clock.next_due_ns < KTIME_MAX:
-            if self._input_within(self.grace_s):
-                return
+        if supervisor.kernel.clock.next_due_ns >= KTIME_MAX:
+            self._wait_for_outside()
+        elif self.pace is not None:
+            self._keep_pace(self.pace)
+        elif not self.grace_s or not self._input_within(self.grace_s):
             self._written.clear()
             supervisor.kernel.jump()
-        else:
-            self._wait_for_outside()
 
-    def _receive_waiting(self) -> bool:
-        """Take a call that waits at the listener, as that of a task which had blocked in the host."""
+    def _keep_pace(self, pace: Pace) -> None:
+        """The clock goes with real time: wait for the host until the next deadline is due."""
         supervisor = self.supervisor
-        received = False
+        kernel = supervisor.kernel
+        timeout_s = pace.real_s_until(kernel.clock.next_due_ns)
+        if timeout_s <= 0 or not supervisor.poll_host(min(timeout_s, OUTSIDE_S)):
+            kernel.handle_timer_irq(max(pace.now_ns(), kernel.clock.now_ns))
+
+    def receive_waiting(self, events: int) -> None:
+        """A call waits at the listener though nobody holds the token: of a task that the host had blocked."""
+        supervisor = self.supervisor
         while is_readable(supervisor.listener):
             try:
                 supervisor.receive(notify.receive(supervisor.listener))
             except (InterruptedError, FileNotFoundError):
                 supervisor.attention = True
-                return True
-            received = True
-        return received
+                return
 
     def _held(self) -> bool:
         """Whether something holds the clock: a task that blocks in the host, or data in flight."""
-        supervisor = self.supervisor
-        in_host = [task for task in supervisor.kernel.tasks.values() if task.state is IN_HOST]
-        if in_host and self._hold("a task blocked in the host"):
+        if self.supervisor.in_host and self._hold("a task blocked in the host"):
             return True
         return any(self._is_in_flight(task, fd) for task, fd in self._written) and self._hold("data in flight")
 
@@ -120,8 +121,7 @@ class Idle:
         supervisor = self.supervisor
         if supervisor.outside.look():
             return
-        in_host = any(task.state is IN_HOST for task in supervisor.kernel.tasks.values())
-        if in_host or (self.external and supervisor.readiness.watches):
+        if supervisor.in_host or (self.external and supervisor.readiness.watches):
             supervisor.poll_host(OUTSIDE_S)
             supervisor.attention = True
             return

@@ -291,7 +291,7 @@ class LifeCycle:
         if len(group.threads) == 1:
             if task.tid != group.tgid:
                 # Its leader had left before: the host gives the process's status after the last thread's.
-                status = group.final_status = self.events.wait_for_end(group.tgid)
+                status = self.events.wait_for_end(group.tgid)
             if group is self.main_group:
                 self.main_status = status
         self.supervisor.may_release = True
@@ -302,6 +302,7 @@ class LifeCycle:
     def _forget(self, task: Tracee) -> None:
         """The task is over for the host: what it had of the supervisor goes."""
         self._drop_token(task)
+        self.supervisor.in_host.discard(task)
         task.memory.leave(task.tid)
         task.fds.leave(task.tid)
 

@@ -197,6 +197,7 @@ class Outside:
         elif state == "S" and task.idle_ticks > FORESEEN_TICKS:
             supervisor.runner = None
             task.state = IN_HOST
+            supervisor.in_host.add(task)
         elif state == "R" and task.idle_ticks > COMPUTING_TICKS and supervisor.kernel.ready:
             ptrace.interrupt(task.tid)
             supervisor.runner = None

@@ -14,6 +14,7 @@ from fcntl import ioctl
 from typing import TYPE_CHECKING
 
 from tickless.abi.arch import ARCH
+from tickless.abi.epoll import EPOLLIN
 from tickless.abi.errno import ERESTART_RESTARTBLOCK, ERESTARTSYS
 from tickless.abi.numbers import number_of
 from tickless.abi.time import CLOCK_BOOTTIME, CLOCK_REALTIME
@@ -77,6 +78,8 @@ class Supervisor:
         self.ended_by: str | None = None  # why the run is to end before its tasks do
         for number in clock_read_numbers():
             kernel.table[number] = _noting_reads(kernel.table[number])
+        self.in_host: set[Tracee] = set()  # tasks that block in the host, though nobody foresaw it
+        self.master.register(self.listener, EPOLLIN, self.idle.receive_waiting)
         self.main = self.life.adopt_main(launched)
 
     # The loop
@@ -107,7 +110,7 @@ class Supervisor:
         try:
             if self.attention:
                 self.attend()
-            elif self.kernel.listener is not None or self.runner is None:
+            elif self.kernel.listener is not None or self.idle.pace is not None:
                 self.receive(notify.receive(self.listener))
             else:
                 self.serve_runner()
@@ -172,7 +175,10 @@ class Supervisor:
             if task.clock.given is not None:
                 clock.now_ns = task.clock.take(clock.now_ns, received[5])
             clock.now_ns += self.costs[received[3]]
+        if self.idle.pace is not None:
+            clock.now_ns = max(clock.now_ns, self.idle.pace.now_ns())
         holds_token = task is self.runner
+        self.in_host.discard(task)
         self._took_a_call(task, received)
         if holds_token:
             self.runner = None
@@ -269,7 +275,7 @@ class Supervisor:
 
     def give_clock(self, task: Tracee) -> None:
         """Let a task that reads the clock do so without us, up to where something may happen."""
-        if not task.clock.wanted:
+        if not task.clock.wanted or self.idle.pace is not None:
             return
         clock = self.kernel.clock
         reads = READS_WHILE_OTHERS_WAIT if self.kernel.ready else READS
