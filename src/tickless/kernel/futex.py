@@ -188,6 +188,8 @@ def futex(
     """Wait, wake or move waiters; `timeout` is a second count where a command has no time-out."""
     command = op & FUTEX_CMD_MASK
     private = bool(op & FUTEX_PRIVATE_FLAG)
+    if command == FUTEX_WAKE and not op & FUTEX_CLOCK_REALTIME:  # by far the commonest
+        return wake(task, uaddr, _sign_extend(val, 32), FUTEX_BITSET_MATCH_ANY, private=private)
     deadline_ns = _read_deadline(task, command, timeout) if timeout and command in _TIMED else None
     if op & FUTEX_CLOCK_REALTIME and command not in _REALTIME:
         raise Errno(ENOSYS)
@@ -195,8 +197,6 @@ def futex(
     counts = _sign_extend(val, 32), _sign_extend(timeout & 0xFFFFFFFF, 32)
     if command == FUTEX_WAIT:
         return wait(task, uaddr, val, FUTEX_BITSET_MATCH_ANY, deadline_ns, clock_id, private=private)
-    if command == FUTEX_WAKE:
-        return wake(task, uaddr, counts[0], FUTEX_BITSET_MATCH_ANY, private=private)
     if command == FUTEX_WAIT_BITSET:
         return wait(task, uaddr, val, val3, deadline_ns, clock_id, private=private)
     if command == FUTEX_WAKE_BITSET:

@@ -88,8 +88,11 @@ class FutexTable:
         """
         if key in self.locks:
             raise Errno(EINVAL)
+        waiters = self.queues.get(key)
+        if waiters is None:
+            return 0
         woken: list[FutexWaiter] = []
-        for waiter in self.queues.get(key, ()):
+        for waiter in waiters:
             if waiter.bitset & bitset:
                 woken.append(waiter)
                 if len(woken) >= count:
