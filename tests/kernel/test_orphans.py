@@ -48,6 +48,7 @@ def test_orphans_go_to_the_nearest_subreaper(kernel: Machine) -> None:
     exit_group(kernel, parent.group, 0)
 
     assert child.group.parent is near.group
+    assert parent.group.children == []
     assert near.group.children == [parent.group, child.group]
     assert call(child, "getppid") == near.tid
     assert child.group.exit_signal == SIGCHLD
@@ -138,6 +139,19 @@ def test_the_death_signal_comes_when_the_thread_that_forked_ends(kernel: Machine
     ]
 
 
+def test_with_a_host_death_signals_are_the_hosts(kernel: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    parent = kernel.spawn(idle)
+    child = kernel.spawn(idle, parent)
+    rung = []
+    call(child, "prctl", PR_SET_PDEATHSIG, SIGTERM)
+    monkeypatch.setattr(child.signals, "ring", lambda info, *, shared: rung.append(info.signo))
+    kernel.host = FakeHost()
+    exit_group(kernel, parent.group, 0)
+
+    assert rung == []
+    assert child.group.pending.pop_signal(SIGTERM) is not None
+
+
 def test_children_of_no_particular_thread_wait_for_the_last(kernel: Machine, sent: Sent) -> None:
     leader = kernel.spawn(idle)
     thread = kernel.spawn(idle, leader, same_group=True)
@@ -218,6 +232,26 @@ def test_the_end_of_the_member_that_was_the_tie_orphans_the_others(kernel: Machi
     exit_group(kernel, session.job.group, 0)
 
     assert hangups(sent) == [(inner.group.name, SIGHUP, SI_KERNEL), (inner.group.name, SIGCONT, SI_KERNEL)]
+
+
+def test_a_parent_that_was_no_tie_is_not_missed(kernel: Machine, sent: Sent) -> None:
+    """It is in another session: the process group was orphaned before, and somebody stopped it all the same."""
+    parent = kernel.spawn(idle)
+    child = kernel.spawn(idle, parent)
+    call(child, "setsid")
+    send_signal(child.group, SigInfo(SIGSTOP))
+    exit_group(kernel, parent.group, 0)
+
+    assert hangups(sent) == []
+    assert child.group.stopped_by == SIGSTOP
+
+
+def test_the_end_of_a_process_without_a_parent_orphans_nobody(kernel: Machine, sent: Sent) -> None:
+    first, other = kernel.spawn(idle), kernel.spawn(idle)
+    send_signal(other.group, SigInfo(SIGSTOP))
+    exit_group(kernel, first.group, 0)
+
+    assert hangups(sent) == []
 
 
 def test_a_host_knows_whether_a_parent_outside_is_a_tie(kernel: Machine) -> None:

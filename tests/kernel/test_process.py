@@ -8,6 +8,7 @@ from tests.kernel.fake_host import FakeHost, call, idle
 from tests.kernel.recorder import Sent
 from tickless.abi.epoll import EPOLLHUP, EPOLLIN
 from tickless.abi.errno import ECHILD
+from tickless.abi.futex import FUTEX_WAIT
 from tickless.abi.siginfo import (
     CLD_CONTINUED,
     CLD_DUMPED,
@@ -235,14 +236,32 @@ def test_exit_group_decides_the_status(kernel: Machine) -> None:
     assert leader.group.wait_status == SIGKILL
 
 
-def test_the_status_that_was_decided_outlives_threads_with_others(kernel: Machine) -> None:
+def test_a_process_killed_while_it_is_stopped_is_stopped_no_more(kernel: Machine) -> None:
+    parent = kernel.spawn(idle)
+    group = kernel.spawn(idle, parent).group
+    send_signal(group, SigInfo(SIGSTOP))
+    kernel.ready.rotate(-1)
+    kernel.pick()
+    held = len(group.held)
+    exit_group(kernel, group, SIGKILL)
+
+    assert held == 1
+    assert group.held == []
+    assert group.stopped_by == 0
+
+
+def test_a_dying_thread_uses_up_no_wake_of_the_word_it_leaves(kernel: Machine) -> None:
+    """It waits on the very word that its end clears: whoever joins it is woken, not itself."""
     leader = kernel.spawn(idle)
     thread = kernel.spawn(idle, leader, same_group=True)
-    leader.group.final_status = SIGKILL
-    exit_task(kernel, leader, exit_status(3))
-    exit_task(kernel, thread, None)
+    word = leader.own_memory.allocate(4)
+    call(thread, "set_tid_address", word)
+    for waiter in thread, leader:
+        assert call(waiter, "futex", word, FUTEX_WAIT, 0, 0, 0, 0) is None
+    kernel.ready.clear()
+    exit_task(kernel, thread, 0)
 
-    assert leader.group.wait_status == SIGKILL
+    assert list(kernel.ready) == [leader]
 
 
 def test_a_task_ends_once(kernel: Machine, sent: Sent) -> None:

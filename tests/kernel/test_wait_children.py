@@ -243,6 +243,7 @@ def test_the_host_reaps(kernel: Machine, host: FakeHost, wait: Waits) -> None:
     host.reaped.add(child.group)
     assert wait(parent) == -ECHILD
     assert child.group.reaped
+    assert not parent.group.may_have_reaped
 
 
 def test_a_wait_that_is_on_its_way_in_the_host_is_not_forgotten(kernel: Machine, host: FakeHost) -> None:

@@ -121,15 +121,14 @@ def uid_of(group: ThreadGroup) -> int:
 
 def exit_group(kernel: Kernel, group: ThreadGroup, wait_status: int) -> None:
     """End all threads of a process, with the status word that wait(2) will give."""
-    group.final_status = wait_status
     for task in tuple(group.threads):
         exit_task(kernel, task, wait_status)
 
 
 def exit_task(kernel: Kernel, task: Task, wait_status: int | None) -> None:
-    """A thread has ended; `wait_status` is its status word, None if it is not known or does not matter.
+    """A thread has ended; `wait_status` is its status word, None if others will end after it.
 
-    The process's own is that of exit_group or of a fatal signal, else that of the thread that ends last.
+    The process's own is that of the thread that ends last: exit_group and a fatal signal give all threads the same.
     """
     group = task.group
     if task.state is DEAD:
@@ -204,7 +203,7 @@ def _end_group(group: ThreadGroup, last_status: int) -> None:
     group.stopped_by = 0
     group.held.clear()
     _hang_up_if_orphaned(group, group.parent, group)
-    group.wait_status = last_status if group.final_status is None else group.final_status
+    group.wait_status = last_status
     group.exit_queue.wake_all(EPOLLIN)
     _bury(group)
 

@@ -100,8 +100,6 @@ class ThreadGroup:
         self.session: int = parent.session if parent else tgid
         self.exit_signal = SIGCHLD  # sent to the parent; 0: none
         self.sigchld_flags: int = parent.sigchld_flags if parent else 0  # SA_NOCLDSTOP, SA_NOCLDWAIT as last set
-        # What wait will give: decided by exit_group or a fatal signal; None: the last thread's exit decides.
-        self.final_status: int | None = None
         self.wait_status: int | None = None  # set when its last thread has gone: a zombie
         self.exit_uid = 0  # its real user id when it ended
         self.may_have_reaped = False  # the host may have reaped zombies among `children` since they were looked at
