@@ -111,7 +111,12 @@ class SignalStops:
         ptrace.interrupt(task.tid)
         task.answered_restart = True
         self.supervisor.send(task, 0, -ERESTARTSYS, 0)
-        if not self._await_event_stop(task):
+        delivered = self._await_event_stop(task)
+        if delivered is None:
+            return
+        if delivered:
+            # The task does not block that signal anyway, and its handler's frame is built.
+            self.supervisor.life.stopped(task)
             return
         task.before_suspend = ptrace.getregs(task.tid)
         registers = ptrace.Registers.from_buffer_copy(task.before_suspend)
@@ -147,7 +152,7 @@ class SignalStops:
         taken, task.signals.consumed[:] = tuple(task.signals.consumed), []
         ptrace.interrupt(task.tid)
         self.supervisor.send(task, max(answer, 0), min(answer, 0), 0)
-        if not self._await_event_stop(task):
+        if self._await_event_stop(task) is None:
             return
         saved = ptrace.getregs(task.tid)
         scratch = saved.words[ptrace.REGISTERS.stack_pointer] - SCRATCH_BELOW_STACK
@@ -194,18 +199,23 @@ class SignalStops:
             return False
         return True
 
-    def _await_event_stop(self, task: Tracee) -> bool:
-        """Wait for the stop that PTRACE_INTERRUPT asked for; False if the task died instead."""
+    def _await_event_stop(self, task: Tracee) -> int | None:
+        """Wait for the stop that PTRACE_INTERRUPT asked for.
+
+        Returns how many signals came before it, None if the task died instead.
+        """
+        delivered = 0
         while True:
             status = self.supervisor.life.events.wait_for(task.tid)
             if not os.WIFSTOPPED(status):
                 self.supervisor.life.take_in(task.tid, status)
-                return False
+                return None
             if ptrace.stop_event(status) == ptrace.PTRACE_EVENT_STOP:
                 task.place = STOPPED
                 self.supervisor.runner = task
-                return True
+                return delivered
             self.delivery_stop(task, os.WSTOPSIG(status))
+            delivered += 1
             ptrace.interrupt(task.tid)
 
 

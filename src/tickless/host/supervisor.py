@@ -194,7 +194,7 @@ class Supervisor:
             task.resumes = False
             task.state = BLOCKED
             self.kernel.make_ready(task)
-        elif not holds_token or (self.kernel.ready and self._slice_is_over()):
+        elif not holds_token or task.group.stopped_by or (self.kernel.ready and self._slice_is_over()):
             self.queue(task)
         else:
             self.begin(task)
