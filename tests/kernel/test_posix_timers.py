@@ -89,6 +89,10 @@ def test_wrong_creations(task: OwnTask, args: tuple[Argument, ...], errno: int) 
     assert task.group.posix_timers.timers == {}
 
 
+def test_the_highest_signal_can_be_asked_for(task: OwnTask) -> None:
+    assert create(task, sigevent=event(signo=64)) == 0
+
+
 def test_a_thread_of_another_process_gets_no_signal(kernel: Machine, task: OwnTask) -> None:
     other = kernel.spawn(idle)
 

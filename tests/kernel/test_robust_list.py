@@ -114,12 +114,22 @@ def test_every_lock_of_the_list_is_released_but_those_of_others(kernel: Machine,
 
 
 def test_a_lock_being_taken_is_looked_at_once_and_last(kernel: Machine, woken: Wakes) -> None:
-    owner = owner_of(kernel, woken, "a")
+    owner = owner_of(kernel, woken, "ab")
     set_list(owner, ENTRIES[1], ENTRIES[0], pending=ENTRIES[0])
     die(kernel, owner)
 
     assert load(owner, WORDS[0]) == DIED | WAITERS
     assert woken.take() == "a"
+
+
+def test_a_free_lock_in_the_list_wakes_nobody(kernel: Machine, woken: Wakes) -> None:
+    """Only of a lock that is being given back it is not known whether its waiter was woken."""
+    owner = owner_of(kernel, woken, "a")
+    store(owner, WORDS[0], 0)
+    set_list(owner, ENTRIES[0])
+    die(kernel, owner)
+
+    assert woken.take() == ""
 
 
 @pytest.mark.parametrize(("inheriting", "reached"), [(0, "a"), (1, "")])
