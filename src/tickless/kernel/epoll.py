@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, ClassVar
 from tickless.abi.capability import CAP_BLOCK_SUSPEND
 from tickless.abi.epoll import (
     EP_MAX_EVENTS,
-    EP_MAX_NESTS,
     EPOLL_CLOEXEC,
     EPOLL_CTL_ADD,
     EPOLL_CTL_DEL,
@@ -38,6 +37,7 @@ from tickless.abi.types import (
 )
 from tickless.kernel.capability import has_capability
 from tickless.kernel.epoll_interest import PRIVATE_BITS, Interest
+from tickless.kernel.epoll_nesting import may_nest
 from tickless.kernel.errors import Errno
 from tickless.kernel.file import File
 from tickless.kernel.host_file import HostFile
@@ -53,6 +53,8 @@ if TYPE_CHECKING:
 
 EXCLUSIVE_BITS = EPOLLIN | EPOLLOUT | EPOLLERR | EPOLLHUP | EPOLLWAKEUP | EPOLLET | EPOLLEXCLUSIVE
 ALWAYS_WATCHED = EPOLLERR | EPOLLHUP
+# With these an event that was told leaves the ready list.
+TAKEN_ONCE = EPOLLET | EPOLLONESHOT
 # Events of host files that one wait reports at most: what is taken from the host must have found room before.
 HOST_EVENTS = 256
 # Where addresses are the kernel's own: refused even if nothing is to be written.
@@ -146,18 +148,6 @@ class Epoll(File):
             for interest in self.interest_list.values()
         )
 
-    def contains(self, other: Epoll) -> bool:
-        """Whether `other` is this epoll or is watched by it, at any depth."""
-        return self is other or any(nested.contains(other) for nested in self.nested.values())
-
-    def depth(self) -> int:
-        """How many levels of epolls it watches."""
-        return max((nested.depth() + 1 for nested in self.nested.values()), default=0)
-
-    def height(self) -> int:
-        """How many levels of epolls watch it."""
-        return max((interest.epoll.height() + 1 for interest in self.interests), default=0)
-
     def has_ready_host_files(self) -> bool:
         """Whether a file of the host is ready, in it or in an epoll that it watches."""
         if self.host_interests is not None and self.host_interests.is_ready():
@@ -173,8 +163,27 @@ class Epoll(File):
             self._look_into_nested()
         if self.host_interests is not None and self.host_interests.is_ready():
             return self._report_with_host(task, self.host_interests, address, room)
+        if len(self.ready) == 1:
+            return self._report_one(task, address)
         found = self._take_ready(task, room) if self.ready else None
         return self._deliver(task, address, found) if found else None
+
+    def _report_one(self, task: Task, address: int) -> int | None:
+        """`report` where one interest is on the ready list, by far the most frequent case."""
+        (interest,) = self.ready
+        watched = interest.events
+        events = interest.file.poll(task) & watched
+        if not events:
+            self.ready.clear()
+            return None
+        task.memory.copy_out(address, PACK(events, interest.data))
+        if watched & TAKEN_ONCE:
+            self.ready.clear()
+            if watched & EPOLLONESHOT:
+                interest.events = watched & PRIVATE_BITS
+        elif self.wait_queue.waiters:
+            self.wait_queue.wake_one(EPOLLIN)
+        return 1
 
     def _report_with_host(self, task: Task, host: HostInterests, address: int, room: int) -> int | None:
         """Events of both kinds; they take turns in going first, or one could starve the other."""
@@ -320,7 +329,7 @@ def _may_be_exclusive(op: int, file: File, events: int) -> bool:
 
 def _add(task: Task, epoll: Epoll, file: File, fd: int, events: int, data: int) -> int:
     """Raises: Errno(ELOOP), Errno(EEXIST)."""
-    if isinstance(file, Epoll) and (file.contains(epoll) or file.depth() + 1 + epoll.height() > EP_MAX_NESTS):
+    if isinstance(file, Epoll) and not may_nest(epoll, file):
         raise Errno(ELOOP)
     if (file, fd) in epoll.interest_list:
         raise Errno(EEXIST)

@@ -92,7 +92,9 @@ class TimerFd(File):
 
         Raises: Errno(ECANCELED) if its clock was set and nobody has read that yet; the new time holds all the same.
         """
-        self._set_cancels_on_set(cancels=flags & CANCELABLE == CANCELABLE and self.clock_id in CANCELABLE_CLOCKS)
+        cancels = flags & CANCELABLE == CANCELABLE and self.clock_id in CANCELABLE_CLOCKS
+        if cancels != self.cancels_on_set:
+            self._set_cancels_on_set(cancels=cancels)
         self._disarm()
         self.ticks = 0
         self.interval_ns = min(interval_ns, KTIME_MAX)
@@ -104,7 +106,7 @@ class TimerFd(File):
                 self.counted_clock = clock_of_span(self.clock_id)
                 self.deadline_ns = min(self.clock.read(self.counted_clock) + value_ns, KTIME_MAX)
             self._arm()
-            if self._take_cancellation():
+            if self.was_cancelled and self._take_cancellation():
                 raise Errno(ECANCELED)
         self.settime_flags = flags
 
@@ -144,7 +146,8 @@ class TimerFd(File):
     def released(self) -> None:
         super().released()
         self._disarm()
-        self._set_cancels_on_set(cancels=False)
+        if self.cancels_on_set:
+            self._set_cancels_on_set(cancels=False)
 
     def _take(self, dst: UserBuffer) -> int | None:
         """All expirations, for a read."""
@@ -197,8 +200,6 @@ class TimerFd(File):
             self.alarm = None
 
     def _set_cancels_on_set(self, *, cancels: bool) -> None:
-        if cancels == self.cancels_on_set:
-            return
         self.cancels_on_set = cancels
         if cancels:
             self.clock.on_step.append(self._clock_was_set)
