@@ -27,6 +27,14 @@ def test_the_soft_limit_is_how_many_files_may_be_open(kernel: Machine) -> None:
     assert [call(task, "eventfd2", 0, 0) for _ in range(3)] == [0, 1, -EMFILE]
 
 
+@pytest.mark.parametrize("limit", [0, 8, MOST_FILES])
+def test_the_soft_limit_may_be_as_high_as_the_hard_one(kernel: Machine, limit: int) -> None:
+    task = kernel.spawn(idle)
+
+    assert call(task, "prlimit64", 0, RLIMIT_NOFILE, RLIMIT.pack(limit, limit), 0) == 0
+    assert limits(task) == (limit, limit)
+
+
 def test_a_child_inherits_the_limits_and_changes_its_own(kernel: Machine) -> None:
     parent = kernel.spawn(idle)
     call(parent, "prlimit64", 0, RLIMIT_NOFILE, RLIMIT.pack(5, 6), 0)

@@ -24,13 +24,14 @@ from tickless.kernel.prctl import TIME_STAMP_COUNTER
 INT = Struct("<i")
 
 
-def test_the_death_signal_is_kept_and_told(kernel: Machine) -> None:
+@pytest.mark.parametrize("signo", [0, SIGTERM, SIGRTMAX])
+def test_the_death_signal_is_kept_and_told(kernel: Machine, signo: int) -> None:
     task = kernel.spawn(idle)
     value = bytearray(INT.size)
 
-    assert call(task, "prctl", PR_SET_PDEATHSIG, SIGTERM) == 0
+    assert call(task, "prctl", PR_SET_PDEATHSIG, signo) == 0
     assert call(task, "prctl", PR_GET_PDEATHSIG, value) == 0
-    assert INT.unpack(value) == (SIGTERM,)
+    assert INT.unpack(value) == (signo,)
 
 
 def test_a_child_begins_without_a_death_signal_and_is_no_subreaper(kernel: Machine) -> None:
