@@ -16,7 +16,7 @@ from tickless.host.inherited import Inherited
 from tickless.host.launch import launch
 from tickless.host.placeholder import raise_descriptor_limit
 from tickless.host.supervisor import CLOCK_READ_COST_NS, Supervisor
-from tickless.host.trapped import clock_read_numbers, pass_on_unserved, trapped_filter
+from tickless.host.trapped import clock_read_numbers, memory_numbers, pass_on_unserved, trapped_filter
 from tickless.kernel import syscalls as _syscalls  # noqa: F401  declares every call
 from tickless.kernel.clock import CLASS_SCENARIO, START_REALTIME_NS, Clock
 from tickless.kernel.deadlock import describe_blocked
@@ -163,6 +163,8 @@ def _costs(config: RunConfig) -> list[int]:
     costs = [config.call_cost_ns] * 1024
     for number in clock_read_numbers():
         costs[number] = CLOCK_READ_COST_NS
+    for number in memory_numbers():
+        costs[number] = 0
     return costs
 
 

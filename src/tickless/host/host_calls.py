@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 MAP_FIXED = 0x10
 
 
+MEMORY_CALLS = ("mmap", "mprotect", "pkey_mprotect", "munmap", "mremap", "brk", "shmdt")
+
+
 def _memory_changes(task: Task) -> Result:
     """Pages may lose their protection or their place: what was proved of them no longer holds."""
     cast("Tracee", task).memory.forget()

@@ -28,7 +28,7 @@ from tickless.host.processes import Processes
 from tickless.host.readiness import Readiness
 from tickless.host.signal_stops import SignalStops
 from tickless.host.tracee import ELSEWHERE, IN_CALL, NEWBORN, STOPPED, Tracee
-from tickless.host.trapped import clock_read_numbers
+from tickless.host.trapped import clock_read_numbers, memory_numbers
 from tickless.kernel.errors import Errno
 from tickless.kernel.outcome import PASS_ON, Answer, PassOn, Result
 from tickless.kernel.task import BLOCKED, DEAD, READY, RUNNING
@@ -62,6 +62,7 @@ class Supervisor:
         self.listener = launched.listener
         self.cpus = cpus  # what sched_getaffinity tells the program
         self.costs = costs  # virtual ns that each call takes, by number
+        self.memory_numbers = memory_numbers()
         self.master = Master()
         self.placeholders = Placeholders(self.master)
         self.readiness = Readiness(self)
@@ -137,7 +138,7 @@ class Supervisor:
             if task_clock.given is not None:
                 clock.now_ns = task_clock.take(clock.now_ns, address)
             clock.now_ns = now_ns = clock.now_ns + costs[number]
-            if who != tid or self.may_release or clock.next_due_ns <= now_ns or (ready and self._slice_is_over()):
+            if who != tid or self.may_release or clock.next_due_ns <= now_ns or (ready and self._slice_is_over(number)):
                 self.receive(received, charged=True)
                 return
             self.notification = task.notification = note
@@ -159,7 +160,9 @@ class Supervisor:
                 self.settle(task, self.kernel.take_result(task, result))
                 return
 
-    def _slice_is_over(self) -> bool:
+    def _slice_is_over(self, number: int) -> bool:
+        if number in self.memory_numbers:
+            return False
         self.slice_left -= 1
         return self.slice_left < 0
 
@@ -194,7 +197,7 @@ class Supervisor:
             task.resumes = False
             task.state = BLOCKED
             self.kernel.make_ready(task)
-        elif not holds_token or task.group.stopped_by or (self.kernel.ready and self._slice_is_over()):
+        elif not holds_token or task.group.stopped_by or (self.kernel.ready and self._slice_is_over(received[3])):
             self.queue(task)
         else:
             self.begin(task)

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from tickless.abi.arch import ARCH
 from tickless.abi.numbers import number_of
-from tickless.host import host_calls as _host_calls  # noqa: F401  declares the calls that only a host has
+from tickless.host.host_calls import MEMORY_CALLS  # and declares the calls that only a host has
 from tickless.host.seccomp import build_filter
 from tickless.kernel.outcome import PASS_ON, Result
 from tickless.kernel.registry import BY_ARGUMENT, SERVED, UNTRAPPED, ArgumentTest, Entry, Registry
@@ -54,6 +54,15 @@ def trapped_numbers() -> frozenset[int]:
     return frozenset(
         number for number, declaration in Registry.entries(ARCH) if declaration.trap in (SERVED, BY_ARGUMENT)
     )
+
+
+def memory_numbers() -> frozenset[int]:
+    """The calls that only move memory: they count for nothing, neither time nor turn.
+
+    How many a program makes depends on where its memory lies, which differs from run to run: glibc cuts the heaps of
+    threads to their alignment.
+    """
+    return frozenset(number for name in MEMORY_CALLS if (number := number_of(ARCH, name)) is not None)
 
 
 def clock_read_numbers() -> Iterator[int]:
