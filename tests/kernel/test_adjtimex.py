@@ -49,6 +49,14 @@ def test_the_clock_is_exact_and_synchronized(kernel: Machine, task: OwnTask) -> 
     assert fields[9:11] == (START_REALTIME_NS // SECOND, 1)
 
 
+def test_reading_is_no_step(kernel: Machine, task: OwnTask) -> None:
+    told: list[int] = []
+    kernel.clock.on_step.append(lambda: told.append(1))
+    call(task, "adjtimex", timex())
+
+    assert told == []
+
+
 @pytest.mark.parametrize(
     ("modes", "seconds", "fraction", "step_ns"),
     [
@@ -56,6 +64,7 @@ def test_the_clock_is_exact_and_synchronized(kernel: Machine, task: OwnTask) -> 
         pytest.param(ADJ_SETOFFSET | ADJ_MICRO, 5, 250_000, 5 * SECOND + 250_000_000, id="microseconds, said so"),
         pytest.param(ADJ_SETOFFSET | ADJ_NANO, 5, 250_000, 5 * SECOND + 250_000, id="nanoseconds"),
         pytest.param(ADJ_SETOFFSET | ADJ_NANO, -1, 999_999_999, -1, id="backwards"),
+        pytest.param(ADJ_SETOFFSET, 1, 0, SECOND, id="a whole second"),
     ],
 )
 def test_setoffset_steps_the_clock_and_tells_the_new_time(

@@ -108,6 +108,16 @@ def test_of_exclusive_waiters_one_is_woken_with_all_the_others(sleepers: Sleeper
     assert sleepers.woken() == [0, 1, 3]
 
 
+def test_unless_it_says_so_no_sleep_is_exclusive(kernel: Machine) -> None:
+    queue = WaitQueue()
+    begin(kernel, kernel.spawn(idle), (queue,))
+    for task in kernel.spawn(idle), kernel.spawn(idle):
+        kernel.take_result(task, queue.sleep_signalable_until(task, never))  # type: ignore[arg-type]
+    begin(kernel, kernel.spawn(idle), (queue,))
+
+    assert queue.wake_all() == 4
+
+
 def test_a_second_wake_before_the_first_was_seen_reaches_the_next_exclusive_waiter(sleepers: Sleepers) -> None:
     for _ in range(3):
         sleepers.add(exclusive=True)
