@@ -10,7 +10,7 @@ from tests.programs.harness import run_natively, run_virtually
 # What each script prints, on Linux and here. Spans are short, for Linux.
 SCRIPTS = {
     "process substitution": ("diff <(seq 3) <(seq 4); cat <(echo a) <(sleep 0.1; echo b)", "3a4\n> 4\na\nb\n"),
-    "output substitution": ("seq 5 > >(tac); wait $!", "5\n4\n3\n2\n1\n"),
+    "output substitution": ("{ seq 5 > >(tac); } | cat", "5\n4\n3\n2\n1\n"),
     "jobs": (
         "set -m; sleep 0.3 & (exit 3) & wait %2; echo $?; kill -STOP %1; kill -CONT %1; wait %1; echo $?",
         "3\n0\n",
