@@ -20,6 +20,7 @@ from tickless.abi.fcntl import (
     F_GETFL,
     F_GETLEASE,
     F_GETOWN,
+    F_GETOWN_EX,
     F_GETPIPE_SZ,
     F_GETSIG,
     F_NOTIFY,
@@ -269,6 +270,15 @@ def test_two_numbers_may_name_one_description(task: OwnTask, file: File) -> None
 def test_event_files_answer_to_fcntl(task: OwnTask, file: File, command: int, result: int) -> None:
     """Measured on Linux 6.18 with an eventfd, but for what is refused."""
     assert call(task, "fcntl", 0, command, 0) == result
+
+
+def test_nobody_owns_an_event_file(task: OwnTask, file: File) -> None:
+    """fcntl(2), F_GETOWN_EX; the C library uses it for F_GETOWN."""
+    owner = bytearray(b"\xff" * 8)
+
+    assert call(task, "fcntl", 0, F_GETOWN_EX, owner) == 0
+    assert owner == bytes(8)
+    assert call(task, "fcntl", 0, F_GETOWN_EX, BAD) == -EFAULT
 
 
 # Positions

@@ -23,6 +23,7 @@ from tickless.abi.fcntl import (
     F_OFD_GETLK,
     F_OFD_SETLK,
     F_OFD_SETLKW,
+    F_OWNER_EX,
     F_SETFD,
     F_SETFL,
     F_SETLK,
@@ -117,6 +118,12 @@ def _lock(task: Task, file: File, arg: int) -> int:
     task.kernel.refuse(task, LOCKS)
 
 
+def _no_owner(task: Task, file: File, arg: int) -> int:
+    """Raises: Errno(EFAULT)."""
+    task.memory.copy_out(arg, F_OWNER_EX.pack(0, 0))
+    return 0
+
+
 def _own(task: Task, file: File, arg: int) -> int:
     task.kernel.refuse(task, OWNERS)
 
@@ -133,6 +140,7 @@ COMMANDS: dict[int, Callable[[Task, File, int], int]] = {
     # Nobody is told by a signal, so nobody and no signal is set.
     F_GETOWN: lambda task, file, arg: 0,
     F_GETSIG: lambda task, file, arg: 0,
-    **dict.fromkeys((F_SETOWN, F_SETSIG, F_GETOWN_EX, F_SETOWN_EX), _own),
+    F_GETOWN_EX: _no_owner,
+    **dict.fromkeys((F_SETOWN, F_SETSIG, F_SETOWN_EX), _own),
     **dict.fromkeys((F_GETLK, F_SETLK, F_SETLKW, F_OFD_GETLK, F_OFD_SETLK, F_OFD_SETLKW), _lock),
 }
