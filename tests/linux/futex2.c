@@ -1,7 +1,9 @@
 /* futex_waitv, futex_wake, futex_wait, futex_requeue: the order of checks, and who is woken. */
 #define _GNU_SOURCE
 #include <errno.h>
+#include <linux/futex.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
@@ -30,10 +32,11 @@ static void fact(const char *what, long result)
     printf("%s: %ld %s\n", what, result, result < 0 ? strerrorname_np(errno) : "");
 }
 
-static void nap(void)
+/* A requeue onto itself counts who waits on a word, and leaves them as they are. */
+static void await_waiter(uint32_t *word)
 {
-    struct timespec span = {0, 5000000};
-    nanosleep(&span, NULL);
+    while (syscall(SYS_futex, word, FUTEX_REQUEUE_PRIVATE, 0, 99, word, 0) == 0)
+        sched_yield();
 }
 
 static void *wait_for_three(void *unused)
@@ -96,7 +99,7 @@ int main(void)
     fact("requeue, another value", syscall(REQUEUE, two, 0, 1, 1));
 
     pthread_create(&thread, NULL, wait_for_three, NULL);
-    nap();
+    await_waiter(&words[2]);
     fact("wake none", syscall(WAKE, &words[1], 1L, 0, U32 | PRIVATE));
     fact("wake the second", syscall(WAKE, &words[1], 1L, 1, U32 | PRIVATE));
     pthread_join(thread, &result);
@@ -104,7 +107,7 @@ int main(void)
     fact("wake the first", syscall(WAKE, &words[0], 1L, 1, U32 | PRIVATE));
 
     pthread_create(&thread, NULL, wait_for_one, NULL);
-    nap();
+    await_waiter(words);
     fact("wake another bit", syscall(WAKE, words, 1L, 1, U32 | PRIVATE));
     struct waitv move[2] = {{0, (uintptr_t)words, U32 | PRIVATE, 0}, {9, (uintptr_t)&words[3], U32 | PRIVATE, 0}};
     fact("requeue", syscall(REQUEUE, move, 0, 0, 1));

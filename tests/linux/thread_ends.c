@@ -20,9 +20,28 @@ static void nap(long ms)
     nanosleep(&span, NULL);
 }
 
+/* Told of between threads and processes. */
+static struct flags {
+    int locked, let_go;
+} *flags;
+
+static void set(int *flag)
+{
+    __atomic_store_n(flag, 1, __ATOMIC_SEQ_CST);
+}
+
+static void await(int *flag)
+{
+    while (!__atomic_load_n(flag, __ATOMIC_SEQ_CST))
+        nap(1);
+    *flag = 0;
+}
+
 static void *lock_and_end(void *mutex)
 {
     pthread_mutex_lock(mutex);
+    set(&flags->locked);
+    await(&flags->let_go);
     nap(5);
     return NULL;
 }
@@ -53,7 +72,8 @@ static void in_one_process(const char *what, int protocol)
     pthread_mutex_t mutex;
     init(&mutex, protocol, PTHREAD_PROCESS_PRIVATE);
     pthread_create(&thread, NULL, lock_and_end, &mutex);
-    nap(2);
+    await(&flags->locked);
+    set(&flags->let_go);
     report(what, &mutex);
     pthread_join(thread, NULL);
 }
@@ -66,10 +86,13 @@ static void between_processes(const char *what, int protocol, int killed)
     pid_t child = fork();
     if (child == 0) {
         pthread_mutex_lock(mutex);
-        nap(killed ? 900 : 5);
+        set(&flags->locked);
+        if (killed)
+            pause();
+        nap(5);
         _exit(0);
     }
-    nap(2);
+    await(&flags->locked);
     pid_t killer = killed ? fork() : 1;
     if (killer == 0) {
         nap(3);
@@ -108,7 +131,7 @@ static void handed_over(void)
     syscall(SYS_futex, &word, FUTEX_LOCK_PI_PRIVATE, 0, NULL, NULL, 0);
     for (int i = 0; i < 2; i++) {
         pthread_create(&threads[i], NULL, lock_pi, &word);
-        nap(3);
+        nap(20);
     }
     printf("others wait: %d\n", (word & FUTEX_WAITERS) != 0);
     syscall(SYS_futex, &word, FUTEX_UNLOCK_PI_PRIVATE, 0, NULL, NULL, 0);
@@ -119,12 +142,13 @@ static void handed_over(void)
     pthread_mutex_t mutex;
     init(&mutex, PTHREAD_PRIO_INHERIT, PTHREAD_PROCESS_PRIVATE);
     pthread_create(&threads[0], NULL, lock_and_end, &mutex);
-    nap(2);
+    await(&flags->locked);
     clock_gettime(CLOCK_REALTIME, &soon);
     soon.tv_nsec += 1000000;
     soon.tv_sec += soon.tv_nsec / 1000000000;
     soon.tv_nsec %= 1000000000;
     printf("timed lock: %s\n", strerrorname_np(pthread_mutex_timedlock(&mutex, &soon)));
+    set(&flags->let_go);
     report("owner with inheritance, after the timed lock", &mutex);
     pthread_join(threads[0], NULL);
 }
@@ -133,6 +157,7 @@ int main(void)
 {
     pthread_t thread;
     uint32_t word = 0;
+    flags = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     pthread_create(&thread, NULL, yield_word, &word);
     while (__atomic_load_n(&word, __ATOMIC_ACQUIRE) == 0)
         syscall(SYS_futex, &word, FUTEX_WAIT_PRIVATE, 0, NULL, NULL, 0);
