@@ -2,8 +2,10 @@
 
 import pytest
 
-from tests.kernel.fake_host import FakeHost, call
+from tests.kernel.epoll_watcher import Watcher
+from tests.kernel.fake_host import FakeHost, call, idle
 from tests.kernel.timerfds import advance, gettime, make, read, settime, timer
+from tickless.abi.epoll import EPOLL_CTL_ADD, EPOLLET, EPOLLIN
 from tickless.abi.errno import EAGAIN, EBADF, ECANCELED, EFAULT, EINTR, EINVAL, ENOTTY, EPERM
 from tickless.abi.signal import SIGUSR1
 from tickless.abi.time import (
@@ -126,6 +128,27 @@ def test_an_instant_that_has_passed_expires_at_once(kernel: Machine, task: OwnTa
 
     assert read(task, fd) == 3
     assert gettime(task, fd) == (10, 5)
+
+
+def test_an_instant_that_has_passed_is_one_edge(watcher: Watcher) -> None:
+    """hrtimers: an expiration that is due has come before timerfd_settime returns."""
+    fd = make(watcher.task)
+    settime(watcher.task, fd, 1, 0, TFD_TIMER_ABSTIME)
+    watcher.control(EPOLL_CTL_ADD, fd, EPOLLIN | EPOLLET)
+
+    assert watcher.wait() == [(EPOLLIN, fd)]
+    assert not watcher.kernel.jump()
+    assert watcher.wait() == []
+
+
+def test_arming_for_the_past_wakes_who_waits(kernel: Machine, task: OwnTask) -> None:
+    call(task, "timerfd_create", CLOCK_MONOTONIC, 0)
+    thread = kernel.spawn(idle, task, same_group=True)
+    assert call(thread, "read", 0, bytearray(8), 8) is None
+
+    settime(task, 0, 1, 0, TFD_TIMER_ABSTIME)
+
+    assert kernel.resume_call(thread) == 8
 
 
 @pytest.mark.parametrize("clock_id", CLOCKS)
