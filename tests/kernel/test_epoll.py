@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from tests.kernel.epoll_watcher import Watcher
+from tests.kernel.epoll_watcher import Watcher, start_waiting
 from tests.kernel.fake_files import FakeFile
-from tests.kernel.fake_host import call
+from tests.kernel.fake_host import call, idle
 from tickless.abi.epoll import (
     EPOLL_CTL_ADD,
     EPOLL_CTL_MOD,
@@ -252,6 +252,29 @@ def test_one_shot_is_disarmed_whole_until_it_is_modified(watcher: Watcher) -> No
     assert watcher.epoll.describe(watcher.task).startswith(f"tfd: {fd:8} events: 40000000 ")
     assert watcher.control(EPOLL_CTL_MOD, fd, EPOLLIN | EPOLLONESHOT, 5) == 0
     assert watcher.wait() == [(EPOLLIN | EPOLLHUP, 5)]
+
+
+def test_of_several_files_each_keeps_to_its_trigger(watcher: Watcher) -> None:
+    quiet = FakeFile(EPOLLIN)
+    watcher.watch(quiet, EPOLLIN)
+    triggers = (0, EPOLLET, EPOLLONESHOT)
+    level, edge, once = [watcher.watch(FakeFile(EPOLLIN), EPOLLIN | trigger) for trigger in triggers]
+    quiet.events = 0
+
+    assert watcher.wait() == [(EPOLLIN, level), (EPOLLIN, edge), (EPOLLIN, once)]
+    assert watcher.wait() == [(EPOLLIN, level)]
+
+
+def test_what_several_waiters_find_ready_wakes_the_next(kernel: Machine, watcher: Watcher) -> None:
+    waiters = [kernel.spawn(idle, watcher.task, same_group=True) for _ in range(2)]
+    for waiter in waiters:
+        start_waiting(Watcher(kernel, waiter, watcher.epfd))
+    for _ in range(2):
+        watcher.watch(FakeFile(EPOLLIN), EPOLLIN | EPOLLET)
+    assert [waiter.state for waiter in waiters] == ["ready", "ready"]
+
+    assert kernel.resume_call(waiters[0]) == 1
+    assert kernel.resume_call(waiters[1]) == 1
 
 
 def test_modifying_a_ready_interest_is_an_edge(watcher: Watcher) -> None:
