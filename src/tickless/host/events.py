@@ -1,12 +1,15 @@
-"""What waitpid(2) tells the tracer, kept until it is somebody's turn: an event may be waited for before it is handled."""
+"""What waitpid(2) tells the tracer, kept until it is its turn: an event may be waited for before it is handled."""
 
 from __future__ import annotations
 
 import os
 from collections import deque
 from collections.abc import Callable
+from signal import SIGTRAP
 
 from tickless.host import ptrace
+
+AT_EXEC = SIGTRAP | ptrace.PTRACE_EVENT_EXEC << 8  # as the high bits of waitpid's status
 
 Event = tuple[int, int]
 """(tid, status of waitpid)."""
@@ -40,6 +43,14 @@ class Events:
     def has_ended(self, tid: int) -> bool:
         """Whether the task's death is among the events."""
         return any(other == tid and not os.WIFSTOPPED(status) for other, status in self._events)
+
+    def has_exec(self, tgid: int) -> bool:
+        """Whether an exec of the process is among the events."""
+        return any(tid == tgid and status >> 8 == AT_EXEC for tid, status in self._events)
+
+    def collect_one(self) -> None:
+        """Wait for an event of any task."""
+        self._events.append(os.waitpid(-1, ptrace.WALL))
 
     def wait_for(self, tid: int) -> int:
         """The next event of one task, waited for if need be: its status."""

@@ -26,6 +26,8 @@ INT = Struct("i")
 IN_FLIGHT_S = 0.2
 # How long one look at the host takes when only the outside can make something happen, s.
 OUTSIDE_S = 0.05
+# The same where the host tells us nothing, and we have to try again.
+RETRY_S = 0.01
 
 
 class Idle:
@@ -45,10 +47,12 @@ class Idle:
             self._written.append((task, fd))
 
     def wait(self) -> None:
-        """Hear the host; if it has nothing to say, jump to the next deadline; if there is none, wait for the outside."""
+        """Hear the host; if it has nothing to say, jump to the next deadline; if there is none, wait for outside."""
         supervisor = self.supervisor
         # The master watches the listener, last closes, host files and our own signals: one look tells of all.
         if supervisor.poll_host(0) or supervisor.attention:
+            return
+        if supervisor.look_again():
             return
         if (supervisor.in_host or self._written) and self._held():
             return
@@ -121,8 +125,12 @@ class Idle:
         supervisor = self.supervisor
         if supervisor.outside.look():
             return
-        if supervisor.in_host or (self.external and supervisor.readiness.watches):
-            supervisor.poll_host(OUTSIDE_S)
-            supervisor.attention = True
+        if supervisor.in_host or (self.external and supervisor.retries):
+            look_s = RETRY_S
+        elif self.external and supervisor.readiness.watches:
+            look_s = OUTSIDE_S
+        else:
+            supervisor.end("deadlock")
             return
-        supervisor.end("deadlock")
+        supervisor.poll_host(look_s)
+        supervisor.attention = True

@@ -243,7 +243,7 @@ class LifeCycle:
         self.stopped(task)
 
     def _took_the_leaders_place(self, leader: Tracee, old_tid: int) -> Tracee:
-        """exec from another thread: it has the leader's tid from now on, and the leader has vanished without a status."""
+        """exec from another thread: it has the leader's tid now, and the leader has vanished without a status."""
         task = self.kernel.tasks[old_tid]
         assert isinstance(task, Tracee)
         if leader.state is not DEAD and leader is not task:
@@ -274,15 +274,30 @@ class LifeCycle:
         tid, status = event
         task = self.kernel.tasks[tid]
         group = task.group
+        assert isinstance(task, Tracee)
+        if not self._dies_with_its_group(task):
+            self._bury(task, status)
+            return
         statuses = {tid: status}
         leader_last = sorted(group.threads, key=lambda thread: thread.tid == group.tgid)
         for other in leader_last:
-            if other is not task and isinstance(other, Tracee) and self._is_dying(other):
+            if other is not task:
                 statuses[other.tid] = self.events.wait_for_end(other.tid)
         for thread in leader_last:
             if thread.tid in statuses:
                 assert isinstance(thread, Tracee)
                 self._bury(thread, statuses[thread.tid])
+
+    def _dies_with_its_group(self, task: Tracee) -> bool:
+        """Whether all threads of the process die: by exit_group or a signal; not by exit(2), nor by another's exec."""
+        runner = self.supervisor.runner
+        others = [thread for thread in task.group.threads if thread is not task]
+        if runner in others and task not in self.supervisor.in_host:
+            # The runner did it. If by exec, it is still there, with the leader's tid.
+            while not self.events.has_ended(runner.tid) and not self.events.has_exec(task.group.tgid):
+                self.events.collect_one()
+            return self.events.has_ended(runner.tid)
+        return all(isinstance(thread, Tracee) and self._is_dying(thread) for thread in others)
 
     def _bury(self, task: Tracee, status: int) -> None:
         self._forget(task)

@@ -20,6 +20,7 @@ PAGE_SIZE = 1 << PAGE_SHIFT
 USER_ADDRESS_END = 1 << 63  # the other half is the kernel's; below, each page's proof decides
 MAX_RW_COUNT = 0x7FFFF000  # no Linux call copies more at once: read(2), notes
 PAGES_PER_PROOF = 16
+STRING_PIECE = 512  # how much is read at once of a string, which is seldom long; divides a page
 ONE = ctypes.c_ulong(1)
 NO_FLAGS = ctypes.c_ulong(0)
 
@@ -164,11 +165,10 @@ class AddressSpace:
         """
         pieces = []
         while limit > 0:
-            piece = self.copy_in(address, min(limit, PAGE_SIZE - address % PAGE_SIZE))
+            piece = self.copy_in(address, min(limit, STRING_PIECE - address % STRING_PIECE))
             end = piece.find(0)
             if end >= 0:
-                pieces.append(piece[:end])
-                return b"".join(pieces)
+                return b"".join([*pieces, piece[:end]]) if pieces else piece[:end]
             pieces.append(piece)
             address += len(piece)
             limit -= len(piece)

@@ -29,7 +29,7 @@ class Placeholders:
         self._files: dict[int, File] = {}  # by inode
         self._inodes: dict[File, int] = {}
         self._kept: dict[int, int] = {}  # our end -> inode
-        self._device: int | None = None  # pipefs: a FIFO of another file system may have an inode of ours
+        self.device = _device_of_pipes()  # a FIFO of another file system may have an inode of ours
         # An epoll of its own, so that draining last closes never runs what else the master watches.
         self._last_closes = select.epoll()
         self._master = master
@@ -48,7 +48,7 @@ class Placeholders:
         handed, kept = (write_end, read_end) if writable else (read_end, write_end)
         fcntl.fcntl(kept, fcntl.F_SETPIPE_SZ, CAPACITY)
         status = os.fstat(kept)
-        inode, self._device = status.st_ino, status.st_dev
+        inode = status.st_ino
         self._files[inode] = file
         self._inodes[file] = inode
         self._kept[kept] = inode
@@ -61,7 +61,7 @@ class Placeholders:
 
     def file_at(self, status: os.stat_result) -> File | None:
         """Return the description behind what stat(2) says of an fd in a task, None for a file of the host."""
-        return self._files.get(status.st_ino) if status.st_dev == self._device else None
+        return self._files.get(status.st_ino) if status.st_dev == self.device else None
 
     def inode_of(self, file: File) -> int:
         """Return the inode of a description that is still referred to. Raises: KeyError."""
@@ -74,7 +74,7 @@ class Placeholders:
                 os.close(kept)  # which takes it out of the epoll, too
                 file = self._files.pop(self._kept.pop(kept))
                 del self._inodes[file]
-                file.released()
+                file.let_go()
 
     def close(self) -> None:
         """End of the run: give up our ends without releasing anything."""
@@ -85,6 +85,16 @@ class Placeholders:
         self._files.clear()
         self._inodes.clear()
         self._kept.clear()
+
+
+def _device_of_pipes() -> int:
+    """The file system of all pipes without a name."""
+    read_end, write_end = os.pipe()
+    os.close(write_end)
+    try:
+        return os.fstat(read_end).st_dev
+    finally:
+        os.close(read_end)
 
 
 def raise_descriptor_limit() -> None:

@@ -26,6 +26,7 @@ from tickless.host.outside import Outside
 from tickless.host.placeholder import Placeholders
 from tickless.host.processes import Processes
 from tickless.host.readiness import Readiness
+from tickless.host.retries import Retries
 from tickless.host.signal_stops import SignalStops
 from tickless.host.tracee import ELSEWHERE, IN_CALL, NEWBORN, STOPPED, Tracee
 from tickless.host.trapped import clock_read_numbers, memory_numbers
@@ -66,6 +67,7 @@ class Supervisor:
         self.master = Master()
         self.placeholders = Placeholders(self.master)
         self.readiness = Readiness(self)
+        self.retries = Retries()
         self.life = LifeCycle(self)
         self.stops = SignalStops(self)
         self.idle = Idle(self)
@@ -303,7 +305,16 @@ class Supervisor:
         self.may_release = False
         self.kernel.cause = "close"
         self.placeholders.drain()
+        self.retries.look()
         self.kernel.cause = ""
+
+    def look_again(self) -> bool:
+        """Nobody has anything to do: whether somebody outside has let go of what a task waits for."""
+        self.kernel.cause = "host"
+        try:
+            return self.retries.look()
+        finally:
+            self.kernel.cause = ""
 
     def poll_host(self, timeout_s: float | None) -> int:
         """Hear what host files and the listener have to say; return how many spoke."""

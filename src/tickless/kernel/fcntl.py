@@ -88,7 +88,7 @@ def _set_flags(task: Task, file: File, arg: int) -> int:
     if arg & O_ASYNC and is_pipe:
         task.kernel.refuse(task, SIGNAL_DRIVEN)
     file.nonblock = bool(arg & O_NONBLOCK)
-    file.other_flags = arg & KEPT_FLAGS
+    file.other_flags = arg & KEPT_FLAGS | file.other_flags & ~KEPT_FLAGS
     return 0
 
 

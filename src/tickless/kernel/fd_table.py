@@ -158,4 +158,4 @@ class OwnFdTable:
     def _drop(self, file: File) -> None:
         file.references -= 1
         if file.references == 0:
-            file.released()
+            file.let_go()

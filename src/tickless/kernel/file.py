@@ -10,7 +10,7 @@ from tickless.abi.fcntl import O_RDWR
 from tickless.abi.stat import S_IRUSR, S_IWUSR
 from tickless.kernel.errors import Errno
 from tickless.kernel.outcome import Blocked, Result
-from tickless.kernel.wait_queue import WaitQueue
+from tickless.kernel.wait_queue import Sleeper, WaitQueue
 
 if TYPE_CHECKING:
     from tickless.kernel.epoll_interest import Interest
@@ -62,6 +62,14 @@ class File:
     def describe(self, task: Task) -> str:
         """The lines that /proc/PID/fdinfo adds for this file, as `task` sees them."""
         return ""
+
+    def let_go(self) -> None:
+        """No fd names the file any more. A call that sleeps on it goes on with it, and it is released after that."""
+        if any(isinstance(waiter, Sleeper) for waiter in self.queue.waiters):
+            self.queue.on_idle = self.let_go
+        else:
+            self.queue.on_idle = None
+            self.released()
 
     def released(self) -> None:
         """The last reference anywhere is gone: leave every epoll's interest list."""

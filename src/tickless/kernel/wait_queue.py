@@ -34,10 +34,11 @@ class Waiter(Protocol):
 class WaitQueue:
     """Who waits for one thing, in the order of arrival."""
 
-    __slots__ = ("waiters",)
+    __slots__ = ("on_idle", "waiters")
 
     def __init__(self) -> None:
         self.waiters: dict[Waiter, None] = {}
+        self.on_idle: Callable[[], object] | None = None  # called when a sleeper has left
 
     @property
     def waiter_count(self) -> int:
@@ -156,6 +157,8 @@ def sleep_until(
         task.sleeping_on = ()
         for queue in queues:
             queue.waiters.pop(sleeper, None)
+            if queue.on_idle is not None:
+                queue.on_idle()
         if alarm is not None:
             clock.cancel(alarm)
         if exclusive and sleeper.woken:

@@ -1,0 +1,97 @@
+"""proc(5): what /proc says of our files, for which the host has only placeholders, and of our time."""
+
+from __future__ import annotations
+
+import os
+import select
+from typing import TYPE_CHECKING
+
+from tickless.abi.fcntl import O_CLOEXEC, O_NONBLOCK
+from tickless.abi.time import CLOCK_BOOTTIME
+from tickless.kernel.pipe import PipeEnd
+
+if TYPE_CHECKING:
+    from tickless.host.tracee import Tracee
+    from tickless.kernel.file import File
+
+NSEC_PER_CSEC = 10**7
+
+
+def made_file(task: Tracee, path: bytes, location: bytes) -> int | None:
+    """An open file of ours, to be closed, with what a file in /proc has to say; None for all that is the host's."""
+    if path == b"/proc/uptime":
+        return _file_with(_uptime(task))
+    directory = _directory_of_fds(path, location, b"fdinfo")
+    if directory is None:
+        return None
+    number = location.rpartition(b"/")[2]
+    file = _virtual_file(task, directory.removesuffix(b"info"), number)
+    return None if file is None else _file_with(_fdinfo(task, file, directory + b"/" + number))
+
+
+def link_text(task: Tracee, path: bytes, location: bytes) -> bytes | None:
+    """What readlink gives for a file of ours in /proc/PID/fd; None for all that is the host's."""
+    directory = _directory_of_fds(path, location, b"fd")
+    if directory is None:
+        return None
+    file = _virtual_file(task, directory, location.rpartition(b"/")[2])
+    if file is None:
+        return None
+    return b"pipe:[%d]" % file.inode if isinstance(file, PipeEnd) else f"anon_inode:[{file.name}]".encode()
+
+
+def _directory_of_fds(path: bytes, location: bytes, name: bytes) -> bytes | None:
+    """Where `location` lies, if that is a process's directory `name`, fd or fdinfo, and it has a number for a name."""
+    directory, _, number = location.rpartition(b"/")
+    if not number.isdigit():
+        return None
+    if path == number:
+        # Relative to a directory that the task has open, or is in.
+        try:
+            directory = os.readlink(directory)
+        except OSError:
+            return None
+    return directory if directory.startswith(b"/proc/") and directory.endswith(b"/" + name) else None
+
+
+def _virtual_file(task: Tracee, directory: bytes, number: bytes) -> File | None:
+    try:
+        return task.supervisor.placeholders.file_at(os.stat(directory + b"/" + number))
+    except OSError:
+        return None
+
+
+def _fdinfo(task: Tracee, file: File, location: bytes) -> str:
+    """/proc/PID/fdinfo/N. The number's own flag, and the mount of pipes, are what the host says of the placeholder."""
+    hosts = _fields_of(os.fsdecode(location))
+    mount = hosts["mnt_id"] if isinstance(file, PipeEnd) else _mount_of_anonymous_files()
+    flags = file.access_mode | file.other_flags | (O_NONBLOCK if file.nonblock else 0)
+    flags |= int(hosts["flags"], 8) & O_CLOEXEC
+    return f"pos:\t0\nflags:\t0{flags:o}\nmnt_id:\t{mount}\nino:\t{file.inode}\n{file.describe(task)}"
+
+
+def _mount_of_anonymous_files() -> str:
+    with select.epoll() as one:
+        return _fields_of(f"/proc/self/fdinfo/{one.fileno()}")["mnt_id"]
+
+
+def _fields_of(location: str) -> dict[str, str]:
+    with open(location) as file:
+        return {name: value.strip() for name, _, value in (line.partition(":") for line in file)}
+
+
+def _uptime(task: Tracee) -> str:
+    """Seconds since the system started, and those that its CPUs were idle: all of them."""
+    centiseconds = task.kernel.clock.read(CLOCK_BOOTTIME) // NSEC_PER_CSEC
+    seconds = f"{centiseconds // 100}.{centiseconds % 100:02}"
+    return f"{seconds} {seconds}\n"
+
+
+def _file_with(text: str) -> int:
+    """An open file that can only be read."""
+    writable = os.memfd_create("proc", os.MFD_CLOEXEC)
+    try:
+        os.write(writable, text.encode())
+        return os.open(f"/proc/self/fd/{writable}", os.O_RDONLY | os.O_CLOEXEC)
+    finally:
+        os.close(writable)

@@ -1,0 +1,57 @@
+"""Calls that wait for what the host has but tells nobody of: a lock, a FIFO's other end, a semaphore.
+
+Each is attempted again when something may have changed: a number was closed, a task has ended, a lock was let go; and
+whenever nobody has anything to do, because somebody outside may have changed it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+
+from tickless.abi.errno import ERESTARTSYS
+from tickless.abi.time import CLOCK_MONOTONIC
+from tickless.kernel.task import Task
+from tickless.kernel.wait_queue import WaitQueue, sleep_until
+
+Attempt = Callable[[], int | None]
+"""Gives what the call can return, a negative errno among it, or None if it has to wait. It never blocks or raises, and
+what it has taken it gives again when it is called again."""
+
+
+class Retries:
+    """The calls that wait so."""
+
+    def __init__(self) -> None:
+        self._waiting: dict[WaitQueue, Attempt] = {}  # a queue for each, in order of arrival
+
+    def __len__(self) -> int:
+        return len(self._waiting)
+
+    def look(self) -> bool:
+        """Wake those who need not wait any longer; whether there are any."""
+        woken = 0
+        for queue, attempt in tuple(self._waiting.items()):
+            if attempt() is not None:
+                woken += queue.wake_all()
+        return woken > 0
+
+    def sleep_until(
+        self,
+        task: Task,
+        attempt: Attempt,
+        deadline_ns: int | None = None,
+        *,
+        clock_id: int = CLOCK_MONOTONIC,
+        interrupted_as: int = ERESTARTSYS,
+    ) -> Generator[None, None, int | None]:
+        """Sleep until `attempt` gives something; None when the deadline has passed. Raises: Errno(interrupted_as)."""
+        queue = WaitQueue()
+        self._waiting[queue] = attempt
+        try:
+            return (
+                yield from sleep_until(
+                    task, (queue,), attempt, deadline_ns, clock_id=clock_id, interrupted_as=interrupted_as
+                )
+            )
+        finally:
+            del self._waiting[queue]
