@@ -12,7 +12,7 @@ import resource
 from typing import TYPE_CHECKING
 
 from tickless.abi.errno import EBADF
-from tickless.host import notify
+from tickless.host import notify, pinned
 from tickless.host.host_files import Kind, TaskFiles, kind_of
 from tickless.kernel.errors import Errno
 from tickless.kernel.host_file import HostFile
@@ -91,6 +91,13 @@ class HostFdTable:
             return os.stat(f"/proc/{self.tids[0]}/fd/{fd}")
         except OSError:
             raise Errno(EBADF) from None
+
+    def still_names(self, fd: int, ours: int) -> bool:
+        """Whether the number names the file that `ours` is a duplicate of."""
+        try:
+            return pinned.same_file(ours, self.status(fd))
+        except Errno:
+            return False
 
     def task_files(self) -> TaskFiles:
         """The table as the host has it."""

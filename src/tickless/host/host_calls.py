@@ -70,9 +70,10 @@ CLONE_FILES = 0x400
 
 @syscall
 def unshare(task: Task, flags: UnshareFlags) -> Result:
-    """CLONE_FILES gives the task an fd table of its own."""
+    """CLONE_FILES gives the task an fd table of its own, CLONE_NEWNS mounts."""
     if flags & CLONE_FILES:
         cast("Tracee", task).own_fd_table()
+    cast("Tracee", task).root_is_ours = None
     return PASS_ON
 
 

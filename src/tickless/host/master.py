@@ -48,3 +48,10 @@ def is_readable(fd: int) -> bool:
     poll = select.poll()
     poll.register(fd, select.POLLIN)
     return any(events & select.POLLIN for _, events in poll.poll(0))
+
+
+def poll_one(fd: int, events: int) -> int:
+    """Which of `events`, POLLERR and POLLHUP are true of `fd` now."""
+    poll = select.poll()
+    poll.register(fd, events)
+    return sum(found for _, found in poll.poll(0))

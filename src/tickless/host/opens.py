@@ -29,7 +29,7 @@ from tickless.abi.fcntl import (
     O_WRONLY,
 )
 from tickless.abi.stat import S_IFIFO, S_IFMT
-from tickless.abi.types import S32, Address, BufferOut, Mode, OpenFlags, PathPtr, SignedFd, Size
+from tickless.abi.types import S32, Address, BufferOut, Fd, Hex32, Mode, OpenFlags, PathPtr, SignedFd, Size
 from tickless.host import notify
 from tickless.host.fifos import open_fifo
 from tickless.host.paths import PATH_MAX, locate
@@ -49,6 +49,8 @@ OPEN_HOW = Struct("QQQ")  # flags, mode, resolve
 NEVER_OURS = O_DIRECTORY | O_PATH
 CREATION = O_CREAT | O_EXCL
 MAYBE_OURS = (0, O_CREAT, O_EXCL)
+# A FIFO is opened at once with these.
+NEVER_WAITS = O_NONBLOCK | O_RDWR
 
 BOTH_ENDS = unserved("TL510", "opening both ends of a pipe through /proc", EINVAL)
 
@@ -87,15 +89,13 @@ def _open(task: Tracee, dfd: int, filename: int, flags: int) -> Result:
         path = task.memory.read_string(filename, PATH_MAX)
     except Errno:
         return PASS_ON  # the host says so as well
-    if task.supervisor.retries:
-        task.supervisor.may_release = True  # it may be the FIFO's other end that somebody waits for
     location = locate(task, dfd, path)
     if path.startswith(b"/proc/") or path.isdigit():
         made = None if flags & O_ACCMODE else made_file(task, path, location)
         if made is not None:
             return _install(task, made, flags)
-    elif flags & (O_NONBLOCK | O_RDWR) and not path.startswith(b"/dev/"):
-        return PASS_ON
+    elif flags & NEVER_WAITS and not path.startswith(b"/dev/"):
+        return _pass_on(task)
     try:
         status = os.stat(location, follow_symlinks=not flags & O_NOFOLLOW)
     except OSError:
@@ -111,9 +111,16 @@ def _open_pipe(task: Tracee, location: bytes, status: os.stat_result, flags: int
     file = placeholders.file_at(status)
     if file is not None:
         return _reopen(task, file, flags)
-    if flags & (O_NONBLOCK | O_RDWR) or status.st_dev == placeholders.device:
-        return PASS_ON
+    if flags & NEVER_WAITS or status.st_dev == placeholders.device:
+        return _pass_on(task)
     return open_fifo(task, location, flags)
+
+
+def _pass_on(task: Tracee) -> Result:
+    """Let the host do an open that does not wait. It may be the other end of a FIFO that somebody waits for."""
+    if task.supervisor.retries:
+        task.supervisor.may_release = True
+    return PASS_ON
 
 
 def _reopen(task: Tracee, file: File, flags: int) -> Result:
@@ -168,3 +175,26 @@ def _readlink(task: Tracee, dfd: int, path_address: int, buf: int, size: int) ->
         return PASS_ON
     text = link_text(task, path, locate(task, dfd, path))
     return PASS_ON if text is None else task.memory.copy_out(buf, text[:size])
+
+
+@syscall
+def chroot(task: Task, filename: PathPtr) -> Result:
+    """From now on the task's paths may mean something else than ours."""
+    return _moves_root(task)
+
+
+@syscall
+def pivot_root(task: Task, new_root: PathPtr, put_old: PathPtr) -> Result:
+    """As `chroot`, with the mounts."""
+    return _moves_root(task)
+
+
+@syscall
+def setns(task: Task, fd: Fd, flags: Hex32) -> Result:
+    """As `chroot`, if it is a mount namespace that is entered."""
+    return _moves_root(task)
+
+
+def _moves_root(task: Task) -> Result:
+    cast("Tracee", task).root_is_ours = None
+    return PASS_ON

@@ -6,15 +6,17 @@ import os
 import stat
 import struct
 from _socket import SO_RCVTIMEO, SO_SNDTIMEO, SOL_SOCKET, socket  # `import socket` takes 20 times as long
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from fcntl import F_GETFL, fcntl
 from typing import TYPE_CHECKING
 
 from tickless.abi.epoll import EPOLL_CTL_DEL, EPOLL_EVENT, EPOLLIN
 from tickless.abi.errno import EAGAIN, EINTR, ERESTARTSYS
+from tickless.host import pinned
 from tickless.host.host_files import HostWatch, Shadow, TaskFiles
+from tickless.host.master import poll_one
 from tickless.host.tracee import Tracee
-from tickless.kernel.outcome import PASS_ON, Answer, Blocked, Result
+from tickless.kernel.outcome import PASS_ON, Blocked, Result
 from tickless.kernel.wait_queue import WaitQueue, sleep_until
 
 if TYPE_CHECKING:
@@ -100,24 +102,38 @@ class Readiness:
         return self._park(task, fd, events, timeout_ns)
 
     def _park(self, task: Task, fd: int, events: int, timeout_ns: int | None) -> Blocked:
-        clock = self.supervisor.kernel.clock
-        deadline_ns = None if timeout_ns is None else clock.now_ns + timeout_ns
-        files = _files_of(task)
+        """Sleep until the call cannot block. Where another thread may close the number, the file is kept open."""
+        assert isinstance(task, Tracee)
+        ours = task.fds.task_files().fetch(fd) if len(task.fds.tids) > 1 else None
+        try:
+            ready = yield from self._sleep(task, fd, ours, events, timeout_ns)
+            if ready is None:
+                return -EAGAIN
+            if ours is not None and not task.fds.still_names(fd, ours):
+                return pinned.finish(task, ours)
+        finally:
+            if ours is not None:
+                os.close(ours)
+        return PASS_ON
+
+    def _sleep(
+        self, task: Tracee, fd: int, ours: int | None, events: int, timeout_ns: int | None
+    ) -> Generator[None, None, int | None]:
+        """0 when one of `events` is true of the fd, or of `ours`; None when the socket's time-out has passed."""
+        deadline_ns = None if timeout_ns is None else self.supervisor.kernel.clock.now_ns + timeout_ns
+        files = task.fds.task_files()
+
+        def is_ready() -> int | None:
+            ready = files.poll([(fd, events)]) if ours is None else poll_one(ours, events)
+            return 0 if ready else None
+
         watch = self.watch(task, [(fd, events)])
         # A call on a socket with a time-out is never restarted. signal(7)
         interrupted_as = ERESTARTSYS if timeout_ns is None else EINTR
         try:
-            ready = yield from sleep_until(
-                task,
-                (watch.queue,),
-                lambda: 0 if files.poll([(fd, events)]) else None,
-                deadline_ns,
-                interrupted_as=interrupted_as,
-            )
+            return (yield from sleep_until(task, (watch.queue,), is_ready, deadline_ns, interrupted_as=interrupted_as))
         finally:
             watch.close()
-        answer: Answer = -EAGAIN if ready is None else PASS_ON
-        return answer
 
 
 def _files_of(task: Task) -> TaskFiles:

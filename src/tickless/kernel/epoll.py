@@ -133,6 +133,9 @@ class Epoll(File):
             self.host_interests = task.fds.host.interests(self.wake)
         return self.host_interests.control(task, op, fd, events, data)
 
+    def sleeping_queues(self) -> tuple[WaitQueue, ...]:
+        return (self.queue, self.wait_queue)
+
     def released(self) -> None:
         super().released()
         for interest in tuple(self.interest_list.values()):

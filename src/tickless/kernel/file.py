@@ -65,11 +65,16 @@ class File:
 
     def let_go(self) -> None:
         """No fd names the file any more. A call that sleeps on it goes on with it, and it is released after that."""
-        if any(isinstance(waiter, Sleeper) for waiter in self.queue.waiters):
-            self.queue.on_idle = self.let_go
-        else:
-            self.queue.on_idle = None
+        queues = self.sleeping_queues()
+        in_use = any(isinstance(waiter, Sleeper) for queue in queues for waiter in queue.waiters)
+        for queue in queues:
+            queue.on_idle = self.let_go if in_use else None
+        if not in_use:
             self.released()
+
+    def sleeping_queues(self) -> tuple[WaitQueue, ...]:
+        """Where calls on this file sleep."""
+        return (self.queue,)
 
     def released(self) -> None:
         """The last reference anywhere is gone: leave every epoll's interest list."""
