@@ -56,6 +56,9 @@ class FakeHost:
     def status_flags(self, task: Task, fd: int) -> int:
         return self.status_of.get(fd, 0)
 
+    def needs_dumpable(self) -> bool:
+        return False
+
     def kill_group(self, group: ThreadGroup) -> None:
         raise AssertionError("nobody is killed here")
 

@@ -237,6 +237,7 @@ class LifeCycle:
         task.notification = 0
         task.group.posix_timers.delete_all()
         task.group.sigchld_flags = 0
+        task.group.dumpable = True
         task.clock = TaskClock.install(self.vdso, task.tid, task.memory)
         self.supervisor.may_release = True  # close-on-exec may have dropped last references
         self._release_vfork_parent(task)

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from tickless.kernel.task import Task, ThreadGroup
 
 CAP_KILL = 5
+CAP_SYS_PTRACE = 19
 SYSINFO_SIZE = 112
 _RT_SIGSUSPEND = number_of(ARCH, "rt_sigsuspend")
 
@@ -29,6 +30,8 @@ class Processes:
 
     def __init__(self, supervisor: Supervisor) -> None:
         self.supervisor = supervisor
+        effective = int(_status_of(os.getpid(), "CapEff:")[0], 16)
+        self._may_trace_all = bool(effective >> CAP_SYS_PTRACE & 1)
 
     def process_group(self, group: ThreadGroup) -> int:
         try:
@@ -104,6 +107,9 @@ class Processes:
                 return next(int(line.split()[1], 8) for line in file if line.startswith("flags:"))
         except OSError:
             raise Errno(EBADF) from None
+
+    def needs_dumpable(self) -> bool:
+        return not self._may_trace_all
 
     def kill_group(self, group: ThreadGroup) -> None:
         self.supervisor.kill_group(group)

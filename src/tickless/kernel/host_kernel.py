@@ -42,6 +42,9 @@ class HostKernel(Protocol):
     def status_flags(self, task: Task, fd: int) -> int:
         """F_GETFL of the task's host file `fd`. Raises: Errno(EBADF). fcntl(2)."""
 
+    def needs_dumpable(self) -> bool:
+        """Whether a process that makes itself undumpable would be lost: an ordinary user's. PR_SET_DUMPABLE(2const)."""
+
     def kill_group(self, group: ThreadGroup) -> None:
         """SIGKILL a process, whatever its tasks are doing."""
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from tickless.abi.errno import EINVAL
 from tickless.abi.prctl import (
     PR_GET_CHILD_SUBREAPER,
+    PR_GET_DUMPABLE,
     PR_GET_PDEATHSIG,
     PR_SET_CHILD_SUBREAPER,
     PR_SET_DUMPABLE,
@@ -24,8 +25,7 @@ if TYPE_CHECKING:
     from tickless.kernel.task import Task
 
 INT = Struct("<i")
-# PR_SET_DUMPABLE is trapped for the host alone: it may no longer open what it has not opened before.
-TRAPPED = (PR_SET_CHILD_SUBREAPER, PR_SET_DUMPABLE, PR_SET_PDEATHSIG, PR_SET_TSC)
+TRAPPED = (PR_SET_CHILD_SUBREAPER, PR_GET_DUMPABLE, PR_SET_DUMPABLE, PR_SET_PDEATHSIG, PR_SET_TSC)
 
 # A read of the time-stamp counter is real time; trapping it is a program's own way to fake one.
 TIME_STAMP_COUNTER = unserved("TL303", "prctl(PR_SET_TSC)", EINVAL)
@@ -43,6 +43,8 @@ def prctl(
     """The options in TRAPPED are noted and left to the host; without one, four of them are all there is."""
     if option == PR_SET_TSC:
         task.kernel.refuse(task, TIME_STAMP_COUNTER)
+    if option in (PR_GET_DUMPABLE, PR_SET_DUMPABLE):
+        return _dumpable(task, option, arg2)
     if option == PR_SET_CHILD_SUBREAPER:
         task.group.is_subreaper = arg2 != 0
     elif option == PR_SET_PDEATHSIG:
@@ -52,6 +54,19 @@ def prctl(
     elif task.kernel.host is None:
         return _get(task, option, arg2)
     return 0 if task.kernel.host is None else PASS_ON
+
+
+def _dumpable(task: Task, option: int, wanted: int) -> Result:
+    """Whether a process dumps core and may be traced: a note, where the host would lose the process otherwise."""
+    host = task.kernel.host
+    if host is not None and not host.needs_dumpable():
+        return PASS_ON
+    if option == PR_GET_DUMPABLE:
+        return int(task.group.dumpable)
+    if wanted not in (0, 1):
+        raise Errno(EINVAL)
+    task.group.dumpable = bool(wanted)
+    return 0
 
 
 def _get(task: Task, option: int, address: int) -> int:

@@ -105,6 +105,7 @@ class ThreadGroup:
         self.may_have_reaped = False  # the host may have reaped zombies among `children` since they were looked at
         self.reaped = False
         self.is_subreaper = False
+        self.dumpable: bool = parent.dumpable if parent else True  # PR_SET_DUMPABLE
         self.file_hard_limit: int = parent.file_hard_limit if parent else 4096  # RLIMIT_NOFILE, without a host
         self.stopped_by = 0  # the stop signal; 0: not stopped
         self.stop_unreported = False  # a stop that WUNTRACED has not seen
