@@ -338,6 +338,8 @@ class Supervisor:
     def finish(self) -> None:
         """End whatever is left of the run, and give back what it had."""
         self.outside.uninstall()
+        for task in self.kernel.tasks.values():
+            self.kernel.abandon_call(task)
         self.life.kill_all()
         self.placeholders.close()
         self.master.close()
