@@ -16,13 +16,14 @@ def main() -> None:
     import click
 
     from tickless.cli.commands import tickless
+    from tickless.cli.say import say
 
     try:
         status = tickless.main(prog_name="tickless", standalone_mode=False, obj=inherited)
     except click.exceptions.Exit as error:
         status = error.exit_code
     except click.ClickException as error:
-        print(f"tickless: {error.format_message()}", file=sys.stderr)
+        say(error.format_message())
         status = USAGE_ERROR
     except click.Abort:
         status = 130

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
+from tickless.cli.say import say
 from tickless.host.launch import LaunchError
 from tickless.run import Outcome, RunConfig, run
 
@@ -33,7 +34,7 @@ def run_program(inherited: Inherited, argv: Sequence[str], options: dict[str, An
     try:
         outcome = run(config, inherited)
     except LaunchError as error:
-        _say(error.message)
+        say(error.message)
         return error.status
     finally:
         if status_line is not None:
@@ -87,9 +88,11 @@ def _trace_to(options: dict[str, Any]) -> LineWriter | None:
     from tickless.trace.out import LineWriter
 
     if path is None:
-        return LineWriter(os.dup(STDERR), _say)
+        if sys.stderr is None:
+            raise click.UsageError("-e without -o needs a stderr")
+        return LineWriter(os.dup(STDERR), say)
     try:
-        return LineWriter.create(path, _say)
+        return LineWriter.create(path, say)
     except OSError as error:
         raise click.UsageError(f"cannot write {path}: {error.strerror}") from None
 
@@ -97,32 +100,32 @@ def _trace_to(options: dict[str, Any]) -> LineWriter | None:
 def _status_line(options: dict[str, Any]) -> StatusLine | None:
     """The live line, where somebody watches and nothing else is written on the way."""
     on_stderr = options["expression"] is not None and options["output"] is None
-    if options["quiet"] or on_stderr or os.environ.get("CI") or not sys.stderr.isatty():
+    if options["quiet"] or on_stderr or os.environ.get("CI") or not _is_terminal():
         return None
     from tickless.cli.status_line import StatusLine
 
     return StatusLine()
 
 
-def _say(line: str) -> None:
-    print(f"tickless: {line}", file=sys.stderr, flush=True)
+def _is_terminal() -> bool:
+    return sys.stderr is not None and sys.stderr.isatty()
 
 
 def _say_refused(task: Task, unserved: Unserved) -> None:
-    _say(f"{unserved.id}: {unserved.what} is not served ({task.name}); it fails with {os.strerror(unserved.errno)}")
+    say(f"{unserved.id}: {unserved.what} is not served ({task.name}); it fails with {os.strerror(unserved.errno)}")
 
 
 def _report(outcome: Outcome, options: dict[str, Any]) -> None:
     if outcome.outcome == "deadlock":
-        _say("deadlock: nothing can happen any more")
+        say("deadlock: nothing can happen any more")
         for line in outcome.blocked:
-            _say(f"  {line}")
+            say(f"  {line}")
     elif outcome.outcome == "timeout":
-        _say("the run took longer than --timeout allows, and was ended")
+        say("the run took longer than --timeout allows, and was ended")
     if options["stats"] or options["verbose"]:
         from tickless.cli.stats import how_it_ended, print_stats
 
-        _say(how_it_ended(outcome))
+        say(how_it_ended(outcome))
         if options["stats"]:
             print_stats(outcome)
 
@@ -139,8 +142,6 @@ def _die_of(signo: int) -> NoReturn:
     """End as PROGRAM did, so that whoever started us sees the signal; one core file is enough."""
     import resource
 
-    sys.stdout.flush()
-    sys.stderr.flush()
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     if signo != signal.SIGKILL:
         signal.signal(signo, signal.SIG_DFL)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from tickless.cli.say import say_plainly
 from tickless.scenario.spans import format_span
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ def print_stats(outcome: Outcome) -> None:
     values = max(len(value) for _, value in rows if value.replace(",", "").isdigit())
     for name, value in rows:
         number = value.replace(",", "").isdigit()
-        print(f"  {name:<{names}}  {f'{value:>{values}}' if number else value}", file=sys.stderr)
+        say_plainly(f"  {name:<{names}}  {f'{value:>{values}}' if number else value}")
 
 
 def _times(outcome: Outcome) -> list[Row]:
