@@ -96,7 +96,7 @@ def run(config: RunConfig, inherited: Inherited | None = None) -> Outcome:
     claim = choose_cpu(inherited.cpus)
     launched = launch(config.argv, env, config.cwd, trapped_filter(trap_also), claim.cpu, inherited)
     raise_descriptor_limit()
-    supervisor = Supervisor(kernel, launched, costs=_costs(config), cpus=inherited.cpus)
+    supervisor = Supervisor(kernel, launched, costs=_costs(config), cpus=inherited.cpus, seed=config.seed or 0)
     # Undumpable, a program of the same uid can open neither our memory nor our fds.
     ctypes.PyDLL(None).prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)
     pass_on_unserved(kernel.table, trap_also)

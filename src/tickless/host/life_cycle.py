@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from tickless.abi.sched import CLONE_FILES, CLONE_PARENT, CLONE_THREAD, CLONE_VFORK, CLONE_VM
 from tickless.abi.signal import SIGKILL
 from tickless.host import ptrace
+from tickless.host.chance import AT_RANDOM_SIZE
 from tickless.host.events import Event, Events
 from tickless.host.fd_table import HostFdTable
 from tickless.host.host_signals import HostSignals
@@ -60,9 +61,14 @@ class LifeCycle:
 
     def start(self, main: Tracee) -> None:
         """Let PROGRAM run its first instruction."""
-        main.clock = TaskClock.install(self.vdso, main.tid, main.memory)
+        main.clock = self._install_clock(main)
         self.supervisor.take_token(main)
         ptrace.cont(main.tid)
+
+    def _install_clock(self, task: Tracee) -> TaskClock:
+        """The task stands at its exec: it gets the clock, and its AT_RANDOM from the seed."""
+        chance = self.supervisor.chance.take(AT_RANDOM_SIZE)
+        return TaskClock.install(self.vdso, task.tid, task.memory, chance)
 
     def _make(self, tid: int, group: ThreadGroup, name: str, space: AddressSpace, fds: HostFdTable | None) -> Tracee:
         supervisor = self.supervisor
@@ -238,7 +244,7 @@ class LifeCycle:
         task.group.posix_timers.delete_all()
         task.group.sigchld_flags = 0
         task.group.dumpable = True
-        task.clock = TaskClock.install(self.vdso, task.tid, task.memory)
+        task.clock = self._install_clock(task)
         self.supervisor.may_release = True  # close-on-exec may have dropped last references
         self._release_vfork_parent(task)
         self.stopped(task)

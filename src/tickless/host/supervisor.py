@@ -19,6 +19,7 @@ from tickless.abi.errno import ERESTART_RESTARTBLOCK, ERESTARTSYS
 from tickless.abi.numbers import number_of
 from tickless.abi.time import CLOCK_BOOTTIME, CLOCK_REALTIME
 from tickless.host import notify
+from tickless.host.chance import Chance
 from tickless.host.idle import Idle
 from tickless.host.life_cycle import LifeCycle
 from tickless.host.master import Master
@@ -58,9 +59,12 @@ _TGKILL = ctypes.c_long(number_of(ARCH, "tgkill") or 0)
 class Supervisor:
     """The tracer and notification listener of a run."""
 
-    def __init__(self, kernel: Kernel, launched: Launched, *, costs: list[int], cpus: frozenset[int]) -> None:
+    def __init__(
+        self, kernel: Kernel, launched: Launched, *, costs: list[int], cpus: frozenset[int], seed: int = 0
+    ) -> None:
         self.kernel = kernel
         self.listener = launched.listener
+        self.chance = Chance(seed)
         self.cpus = cpus  # what sched_getaffinity tells the program
         self.costs = costs  # virtual ns that each call takes, by number
         self.memory_numbers = memory_numbers()
