@@ -89,6 +89,7 @@ class FakeReadiness:
         self.watches: set[FakeWatch] = set()
         self.lists: list[FakeInterests] = []
         self.waits: list[tuple[int, int]] = []  # (fd, events) of the calls that were passed on
+        self.locks: list[tuple[int, int]] = []  # (fd, command) of fcntl
 
     def poll(self, task: Task, wants: list[tuple[int, int]]) -> dict[int, int]:
         return {fd: self._events_of(task, fd) & events for fd, events in wants}
@@ -99,6 +100,10 @@ class FakeReadiness:
     def interests(self, on_ready: Callable[[], object]) -> FakeInterests:
         self.lists.append(FakeInterests(on_ready))
         return self.lists[-1]
+
+    def lock(self, task: Task, fd: int, command: int, argument: int) -> Result:
+        self.locks.append((fd, command))
+        return PASS_ON
 
     def pass_on_when_ready(self, task: Task, fd: int, file: HostFile, events: int) -> Result:
         self.waits.append((fd, events))

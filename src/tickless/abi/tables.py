@@ -4,6 +4,7 @@ from tickless.abi import (
     epoll,
     eventfd,
     fcntl,
+    flock,
     futex,
     ioctl,
     poll,
@@ -41,6 +42,7 @@ AT_FLAGS: Names = names_of(fcntl, "AT_", but=("AT_FDCWD", "AT_STATX_SYNC"))
 FCNTL_COMMANDS: Names = names_of(fcntl, "F_", but=("F_RDLCK", "F_WRLCK", "F_UNLCK"))
 CLOSE_RANGE: Names = names_of(fcntl, "CLOSE_RANGE_")
 READ_WRITE: Names = names_of(fcntl, "RWF_")
+FLOCK_OPERATIONS: Names = names_of(flock, "LOCK_")
 SPLICE: Names = names_of(fcntl, "SPLICE_F_")
 GETRANDOM: Names = names_of(fcntl, "GRND_")
 

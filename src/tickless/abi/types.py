@@ -130,6 +130,7 @@ DupFlags = PipeFlags  # O_CLOEXEC alone
 AtFlags = Annotated[int, flags_type(tables.AT_FLAGS)]
 CloseRangeFlags = Annotated[int, flags_type(tables.CLOSE_RANGE)]
 ReadWriteFlags = Annotated[int, flags_type(tables.READ_WRITE)]
+FlockOperation = Annotated[int, flags_type(tables.FLOCK_OPERATIONS)]
 SpliceFlags = Annotated[int, flags_type(tables.SPLICE)]
 GetrandomFlags = Annotated[int, flags_type(tables.GETRANDOM)]
 TimerFlags = Annotated[int, flags_type(tables.TIMER_FLAGS)]

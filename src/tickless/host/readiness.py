@@ -14,6 +14,7 @@ from tickless.abi.epoll import EPOLL_CTL_DEL, EPOLL_EVENT, EPOLLIN
 from tickless.abi.errno import EAGAIN, EINTR, ERESTARTSYS
 from tickless.host import pinned
 from tickless.host.host_files import HostWatch, Shadow, TaskFiles
+from tickless.host.locks import lock_record
 from tickless.host.master import poll_one
 from tickless.host.tracee import Tracee
 from tickless.kernel.outcome import PASS_ON, Blocked, Result
@@ -79,6 +80,9 @@ class Readiness:
 
     def interests(self, on_ready: Callable[[], object]) -> Interests:
         return Interests(self, on_ready)
+
+    def lock(self, task: Task, fd: int, command: int, argument: int) -> Result:
+        return lock_record(task, fd, command, argument)
 
     def pass_on_when_ready(self, task: Task, fd: int, file: HostFile, events: int) -> Result:
         # A message that is read may hold the last reference to a description in flight.

@@ -72,6 +72,7 @@ class Supervisor:
         self.placeholders = Placeholders(self.master)
         self.readiness = Readiness(self)
         self.retries = Retries()
+        self.lock_waits: dict[int, int] = {}  # by process: the one whose lock it waits for. fcntl(2)
         self.life = LifeCycle(self)
         self.stops = SignalStops(self)
         self.idle = Idle(self)
@@ -309,8 +310,8 @@ class Supervisor:
         self.may_release = False
         self.kernel.cause = "close"
         self.placeholders.drain()
-        self.retries.look()
         self.kernel.cause = ""
+        self.retries.look()
 
     def look_again(self) -> bool:
         """Nobody has anything to do: whether somebody outside has let go of what a task waits for."""

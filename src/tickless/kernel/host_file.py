@@ -50,6 +50,9 @@ class HostReadiness(Protocol):
     def interests(self, on_ready: Callable[[], object]) -> HostInterests:
         """A place for an epoll's host files; `on_ready` is called when one may have become ready."""
 
+    def lock(self, task: Task, fd: int, command: int, argument: int) -> Result:
+        """fcntl(2) with one of the commands that set a lock: PASS_ON, or a sleep until the lock is free."""
+
     def pass_on_when_ready(self, task: Task, fd: int, file: HostFile, events: int) -> Result:
         """PASS_ON at once if the call cannot block, else a sleep until one of `events` is true, then PASS_ON."""
 
@@ -64,10 +67,18 @@ class HostFile(File):
         super().__init__(nonblock=False)
         self.pollable = pollable
 
+    def lock(self, task: Task, fd: int, command: int, argument: int) -> Result:
+        """Set a lock of fcntl(2), once nobody is in the way."""
+        return _host_of(task).lock(task, fd, command, argument)
+
     def pass_on(self, task: Task, fd: int, events: int) -> Result:
         """Let the host do a call that waits for `events`, as soon as it cannot block."""
         if not self.pollable:
             return PASS_ON
-        host = task.fds.host
-        assert host is not None, "a host file without a host"
-        return host.pass_on_when_ready(task, fd, self, events)
+        return _host_of(task).pass_on_when_ready(task, fd, self, events)
+
+
+def _host_of(task: Task) -> HostReadiness:
+    host = task.fds.host
+    assert host is not None, "a host file without a host"
+    return host
