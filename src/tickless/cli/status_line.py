@@ -70,12 +70,12 @@ class StatusLine:
         self.is_shown = True
 
     def _rendered(self, supervisor: Supervisor, now_ns: int) -> str:
-        kernel = supervisor.kernel
-        virtual_ns = kernel.clock.now_ns - kernel.clock.start_ns
+        clock, pace, tasks = supervisor.kernel.clock, supervisor.idle.pace, len(supervisor.kernel.tasks)
+        virtual_ns = (max(clock.now_ns, pace.now_ns()) if pace else clock.now_ns) - clock.start_ns
         simulated = format_span(virtual_ns // 10**9 * 10**9)
         speed = virtual_ns / (now_ns - self.started_ns)
-        tasks = len(kernel.tasks)
-        line = f"{simulated} simulated, {speed:,.0f} times as fast, {tasks} task{'s' * (tasks != 1)}"
+        faster = f", {speed:,.0f} times as fast" if speed >= 2 else ""
+        line = f"{simulated} simulated{faster}, {tasks} task{'s' * (tasks != 1)}"
         with self.console.capture() as capture:
             self.console.print(
                 line, style="cyan", end="", no_wrap=True, overflow="ellipsis", width=self.console.width - 1
