@@ -2,7 +2,6 @@
 
 import ctypes
 from collections.abc import Iterator
-from pathlib import Path
 from struct import Struct
 from typing import NamedTuple
 
@@ -39,10 +38,11 @@ class FrameDescription(NamedTuple):
 
 def own_vdso() -> bytes | None:
     """The vDSO that the kernel maps into every process of this architecture. None if it was told not to (vdso=0)."""
-    for line in Path("/proc/self/maps").read_text().splitlines():
-        if line.endswith("[vdso]"):
-            start, end = (int(address, 16) for address in line.split()[0].split("-"))
-            return ctypes.string_at(start, end - start)
+    with open("/proc/self/maps") as maps:
+        for line in maps:
+            if line.endswith("[vdso]\n"):
+                start, end = (int(address, 16) for address in line.split()[0].split("-"))
+                return ctypes.string_at(start, end - start)
     return None
 
 
