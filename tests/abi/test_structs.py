@@ -89,7 +89,9 @@ def offsets_of(struct: Struct) -> list[int]:
     return [*offsets, offset]
 
 
-@pytest.mark.parametrize(("name", "header", "ours", "fields"), STRUCTS, ids=lambda value: str(value).split(" ")[-1])
+@pytest.mark.parametrize(
+    ("name", "header", "ours", "fields"), STRUCTS, ids=[f"{name}-{header}" for name, header, _, _ in STRUCTS]
+)
 def test_layout_is_that_of_c(name: str, header: str, ours: Struct, fields: str, tmp_path: Path) -> None:
     printed = "".join(f'printf("%zu ", offsetof({name}, {field}));\n' for field in fields.split())
     source = (
