@@ -73,13 +73,25 @@ def test_signals_and_children_are_told_by_name(tmp_path: Path) -> None:
 
 def test_calls_of_the_host_can_be_asked_for(tmp_path: Path) -> None:
     """They are trapped only then; what the kernel would do with them without a host is left to the host."""
-    script = ["/bin/sh", "-c", "exec /bin/sh -c 'exit 5'"]
+    script = ["/bin/dash", "-c", "exec /bin/dash -c 'exit 5'"]
     ended, trace = traced(script, tmp_path / "run", "-e", "trace=execve,exit_group,getpid,prctl")
     calls = [line[25:] for line in trace if "(" in line]
 
     assert ended.status == 5
     assert [call for call in calls if call.startswith("execve")] == ["execve(...) = ? (host)"]
     assert calls[-1] == "exit_group(5) = ? (host)"
+    assert any(line.endswith(" main     ... runs dash") for line in trace)
+
+
+def test_a_task_that_computes_for_ever_loses_its_turn_and_the_trace_says_so(tmp_path: Path) -> None:
+    """Real time decides that, so from there on two runs may differ."""
+    loops = "(while :; do :; done) & while :; do :; done"
+    ended, trace = traced(["bash", "-c", loops], tmp_path / "run", "--timeout", "1s")
+
+    assert ended.status == 124
+    assert any(
+        line.endswith("... computes without a call: the others have their turn, after real time") for line in trace
+    )
 
 
 def test_every_group_can_be_traced(tmp_path: Path) -> None:

@@ -197,6 +197,13 @@ def test_what_is_not_served_has_its_id() -> None:
     assert lines[-1] == "    0.000000000 main     ... TL999: juggle is not served"
 
 
+def test_what_only_the_host_knows_is_in_its_words() -> None:
+    kernel, lines, trace = silent_trace()
+    trace.noted(kernel.spawn(nothing), "runs dash")
+
+    assert lines[-1] == "    0.000000000 main     ... runs dash"
+
+
 def test_only_the_calls_that_were_asked_for_are_there_but_every_other_event() -> None:
     def program(sys: Calls) -> Program:
         yield sys.eventfd2(0, 0)

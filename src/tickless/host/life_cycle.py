@@ -246,6 +246,8 @@ class LifeCycle:
         task.group.dumpable = True
         task.clock = self._install_clock(task)
         self.supervisor.may_release = True  # close-on-exec may have dropped last references
+        if self.kernel.listener is not None:
+            self.kernel.listener.noted(task, f"runs {_program_of(task.tid)}")
         self._release_vfork_parent(task)
         self.stopped(task)
 
@@ -367,6 +369,14 @@ def state_of(tid: int) -> str:
             return chr(file.read(512).rpartition(b")")[2].split()[0][0])
     except OSError:
         return "X"
+
+
+def _program_of(tid: int) -> str:
+    """The name of the file that a task runs. proc_pid_exe(5)."""
+    try:
+        return os.path.basename(os.readlink(f"/proc/{tid}/exe"))
+    except OSError:
+        return "a program that we may not look at"
 
 
 def _status_number(tid: int, field: str) -> int:

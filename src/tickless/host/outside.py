@@ -198,7 +198,14 @@ class Outside:
             supervisor.runner = None
             task.state = IN_HOST
             supervisor.in_host.add(task)
+            self._note(task, "waits in a call of Linux that nobody foresaw: the others go on, after real time")
         elif state == "R" and task.idle_ticks > COMPUTING_TICKS and supervisor.kernel.ready:
             ptrace.interrupt(task.tid)
+            self._note(task, "computes without a call: the others have their turn, after real time")
             supervisor.runner = None
             task.state = IN_HOST
+
+    def _note(self, task: Tracee, what: str) -> None:
+        listener = self.supervisor.kernel.listener
+        if listener is not None:
+            listener.noted(task, what)

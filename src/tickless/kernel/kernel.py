@@ -49,6 +49,9 @@ class Listener(Protocol):
 
     def refused(self, task: Task, unserved: Unserved) -> None: ...
 
+    def noted(self, task: Task, what: str) -> None:
+        """Something that only the host knows of, in words."""
+
 
 class Deadlock(Exception):
     """Every task waits and nothing can wake any of them; the text says who waits for what."""

@@ -62,3 +62,7 @@ class FanOut:
     def refused(self, task: Task, unserved: Unserved) -> None:
         for listener in self.listeners:
             listener.refused(task, unserved)
+
+    def noted(self, task: Task, what: str) -> None:
+        for listener in self.listeners:
+            listener.noted(task, what)

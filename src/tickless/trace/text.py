@@ -137,11 +137,15 @@ class TextTrace:
     def refused(self, task: Task, unserved: Unserved) -> None:
         self._line(task.name, f"... {unserved.id}: {unserved.what} is not served")
 
+    def noted(self, task: Task, what: str) -> None:
+        self._line(task.name, f"... {what}")
+
     def close(self) -> None:
         """Write what is held back: a call that never returned, and what happened in it."""
         task, self._entered = self._entered, None
-        if task is not None and task in self._opened:
-            self._write(task.name, f"{self._opened[task].beginning()}<unfinished ...>")
+        opened = None if task is None else self._opened.pop(task, None)
+        if task is not None and opened is not None:
+            self._write(task.name, f"{opened.beginning()}<unfinished ...>")
         self._release()
 
     # Lines
