@@ -111,7 +111,7 @@ def test_what_is_left_of_a_sleep_is_shown_only_when_a_signal_ends_it() -> None:
     assert ends == [
         "<... nanosleep resumed> {tv_sec=3, tv_nsec=0}) = ? ERESTART_RESTARTBLOCK (Interrupted by signal) "
         "(woken by main.1's kill)",
-        "<... nanosleep resumed> ptr) = 0 (woken by timer)",
+        "<... nanosleep resumed> ptr) = 0 (woken by its deadline)",
     ]
 
 

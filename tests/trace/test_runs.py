@@ -54,7 +54,7 @@ def test_a_sleep_from_start_to_end(tmp_path: Path) -> None:
     assert words[0] == "main     +++ started +++"
     assert words[sleep + 1 : sleep + 3] == [
         "... clock jumps 86400 s to the deadline of main's clock_nanosleep",
-        "main     <... clock_nanosleep resumed> ptr) = 0 (woken by timer)",
+        "main     <... clock_nanosleep resumed> ptr) = 0 (woken by its deadline)",
     ]
     assert words[-1] == "main     +++ exited with 0 +++"
     assert trace[-1].startswith("86400.0000")

@@ -50,7 +50,7 @@ def test_a_blocked_call_has_two_lines_and_the_second_says_what_woke_it() -> None
         "    0.000000000 main.1   nanosleep({tv_sec=5, tv_nsec=0}, NULL <blocked>",
         "    0.000000000 main     read(0<eventfd>, <blocked>",
         "    0.000000000          ... clock jumps 5 s to the deadline of main.1's nanosleep",
-        "    5.000000000 main.1   <... nanosleep resumed>) = 0 (woken by timer)",
+        "    5.000000000 main.1   <... nanosleep resumed>) = 0 (woken by its deadline)",
         "    5.000000000 main.1   write(0<eventfd>, [3], 8) = 8",
         "    5.000000000 main     <... read resumed> [3], 8) = 8 (woken by main.1's write)",
         "    5.000000000 main.1   +++ exited with 0 +++",
@@ -141,7 +141,10 @@ def test_a_clock_jump_names_whose_deadline_comes() -> None:
         yield sys.pause()
         yield sys.nanosleep(TIMESPEC.pack(0, 1), 0)
 
-    jumps = [line.split("jumps ")[1] for line in trace_of(program) if "jumps" in line]
+    lines = trace_of(program)
+    jumps = [line.split("jumps ")[1] for line in lines if "jumps" in line]
+    woken = [line[26:-1].split("(woken by ")[1] for line in lines if "(woken by" in line]
+    sent = [line.split("... ")[1].partition(" {")[0] for line in lines if "sent by" in line]
 
     assert jumps == [
         "1 s to the deadline of main's 0<timerfd:MONOTONIC>",
@@ -149,6 +152,13 @@ def test_a_clock_jump_names_whose_deadline_comes() -> None:
         "0.00000025 s to the deadline of main's timer 0",
         "0.000000001 s to the deadline of main's nanosleep",
     ]
+    assert woken == [
+        "main's 0<timerfd:MONOTONIC>",
+        "main's interval timer",
+        "main's timer 0",
+        "its deadline",
+    ]
+    assert sent == ["SIGALRM sent by main's interval timer", "SIGALRM sent by main's timer 0"]
 
 
 def test_a_deadline_of_nobody_is_the_scenarios() -> None:

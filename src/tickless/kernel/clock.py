@@ -112,6 +112,7 @@ class Clock:
         # When the first deadline is noticed, in CLOCK_MONOTONIC: one comparison for whoever runs the clock.
         self.next_due_ns = KTIME_MAX
         self._first: Deadline | None = None  # that deadline
+        self.met: Callable[[], object] | None = None  # of the deadline that was met last
         self.on_step: list[Callable[[], object]] = []  # called after CLOCK_REALTIME has jumped
         self._heaps: dict[int, list[Entry]] = {line: [] for line in self.offsets}
         self._stale = 0  # entries of the heaps that are over
@@ -176,6 +177,7 @@ class Clock:
             callback, deadline.callback = deadline.callback, None
             assert callback is not None, "the first deadline is over"
             self._find_first()
+            self.met = callback
             callback()
             met += 1
         return met

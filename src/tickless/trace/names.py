@@ -13,7 +13,8 @@ from tickless.kernel.pidfd import PidFd
 from tickless.kernel.timerfd import TimerFd
 
 if TYPE_CHECKING:
-    from tickless.kernel.clock import Deadline
+    from collections.abc import Callable
+
     from tickless.kernel.file import File
     from tickless.kernel.kernel import Kernel
     from tickless.kernel.memory import Memory
@@ -83,18 +84,20 @@ class Names:
         """What happens now: a call of somebody, seen by `of`, or what the kernel says."""
         kernel = self.kernel
         maker = kernel.current
+        if kernel.cause == "timer":
+            return self.deadline(kernel.clock.met, of)
         if kernel.cause or maker is None or maker.call is None:
             return kernel.cause or "start"
         call = name_of(kernel.architecture, maker.call)
         return f"its own {call}" if maker is of else f"{maker.name}'s {call}"
 
-    def deadline(self, deadline: Deadline | None) -> str:
-        """Whose deadline it is."""
-        owner = getattr(deadline and deadline.callback, "__self__", None)
+    def deadline(self, callback: Callable[[], object] | None, of: Task | None = None) -> str:
+        """Whose deadline calls `callback`, seen by `of`."""
+        owner = getattr(callback, "__self__", None)
         if isinstance(owner, TimerFd):
             return self._holder(owner)
         if task := getattr(owner, "task", None):
-            return f"{task.name}'s {name_of(self.kernel.architecture, task.call)}"
+            return "its deadline" if task is of else f"{task.name}'s {name_of(self.kernel.architecture, task.call)}"
         if group := getattr(owner, "group", None):
             timer_id = getattr(owner, "timer_id", None)
             return f"{group.name}'s {'interval timer' if timer_id is None else f'timer {timer_id}'}"

@@ -2,7 +2,7 @@
 
     0.000000100 main     nanosleep({tv_sec=3600, tv_nsec=0}, <blocked>
     0.000000100          ... clock jumps 3600 s to the deadline of main's nanosleep
- 3600.000000100 main     <... nanosleep resumed> NULL) = 0 (woken by timer)
+ 3600.000000100 main     <... nanosleep resumed> NULL) = 0 (woken by its deadline)
 
 What happens within a call (a signal that it sends, a task that it wakes) follows the call's own line.
 """
@@ -113,7 +113,8 @@ class TextTrace:
     # Time and tasks
 
     def clock_jumped(self, from_ns: int, to_ns: int) -> None:
-        whose = self.names.deadline(self.kernel.clock.next_deadline())
+        deadline = self.kernel.clock.next_deadline()
+        whose = self.names.deadline(None if deadline is None else deadline.callback)
         self._line("", f"... clock jumps {_seconds(to_ns - from_ns)} s to the deadline of {whose}")
 
     def task_started(self, task: Task) -> None:
