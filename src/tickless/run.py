@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from tickless.abi.arch import ARCH
+from tickless.abi.numbers import name_of
 from tickless.abi.signal import signal_name
 from tickless.host.cpus import choose_cpu
 from tickless.host.inherited import Inherited
@@ -85,8 +86,12 @@ class Outcome:
         return signal_name(os.WTERMSIG(self.status)) if os.WIFSIGNALED(self.status) else ""
 
 
+class InternalError(Exception):
+    """A mistake of ours has ended the run; the text says whose call was served, `__cause__` what went wrong."""
+
+
 def run(config: RunConfig, inherited: Inherited | None = None) -> Outcome:
-    """Run a program to its end. Raises: LaunchError."""
+    """Run a program to its end. Raises: LaunchError, InternalError."""
     started_ns = time.monotonic_ns()
     inherited = inherited or Inherited.capture()
     kernel = _make_kernel(config)
@@ -114,11 +119,21 @@ def run(config: RunConfig, inherited: Inherited | None = None) -> Outcome:
             config.on_start(supervisor)
         supervisor.run()
         blocked = describe_blocked(kernel) if supervisor.ended_by == "deadlock" else ()
+    except Exception as error:
+        raise InternalError(_served_last(kernel)) from error
     finally:
         supervisor.finish()
         if trace is not None:
             trace.close()
     return _outcome(supervisor, blocked, counts, time.monotonic_ns() - started_ns)
+
+
+def _served_last(kernel: Kernel) -> str:
+    """Whose call was served last, in words."""
+    task = kernel.current
+    if task is None or task.call is None:
+        return "the start"
+    return f"{name_of(ARCH, task.call)} of {task.name}"
 
 
 def _make_kernel(config: RunConfig) -> Kernel:

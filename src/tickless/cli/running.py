@@ -12,7 +12,7 @@ import click
 
 from tickless.cli.say import say
 from tickless.host.launch import LaunchError
-from tickless.run import Outcome, RunConfig, run
+from tickless.run import InternalError, Outcome, RunConfig, run
 
 if TYPE_CHECKING:
     from tickless.cli.status_line import StatusLine
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from tickless.kernel.task import Task
     from tickless.trace.out import LineWriter
 
-DEADLOCK, TIMED_OUT, INTERRUPTED = 121, 124, 130
+DEADLOCK, TIMED_OUT, FAILED, INTERRUPTED = 121, 124, 125, 130
 STDERR = 2
 
 
@@ -30,12 +30,14 @@ def run_program(inherited: Inherited, argv: Sequence[str], options: dict[str, An
     config = _config(inherited, argv, options)
     status_line = _status_line(options)
     if status_line is not None:
-        config.on_start = status_line.start
+        status_line.attend(config)
     try:
         outcome = run(config, inherited)
     except LaunchError as error:
         say(error.message)
         return error.status
+    except InternalError as error:
+        return _report_mistake(error, verbose=options["verbose"])
     finally:
         if status_line is not None:
             status_line.stop()
@@ -43,6 +45,16 @@ def run_program(inherited: Inherited, argv: Sequence[str], options: dict[str, An
             config.trace_to.close()
     _report(outcome, options)
     return _status(outcome)
+
+
+def _report_mistake(error: InternalError, *, verbose: bool) -> int:
+    """A mistake of ours, in one line; -v adds what a report of it needs."""
+    say(f"internal error while serving {error}: {error.__cause__!r} (-v says more, please report it)")
+    if verbose:
+        import traceback
+
+        traceback.print_exception(error.__cause__)
+    return FAILED
 
 
 def _config(inherited: Inherited, argv: Sequence[str], options: dict[str, Any]) -> RunConfig:
