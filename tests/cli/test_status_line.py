@@ -3,6 +3,7 @@
 import os
 import re
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from tests.programs.harness import TICKLESS, environment
 
 # A run that takes a second of real time, in which the line is drawn at least once.
 A_SECOND = ["--clock", "real", "--"]
+IO_URING_SETUP = 425  # on every architecture
 ERASE = "\r\x1b[K"
 COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 
@@ -72,6 +74,16 @@ def test_what_the_program_writes_to_its_own_pipes_does_not_count(tmp_path: Path)
 
     assert "simulated" in written
     assert screen(written) == ["x", ""]
+
+
+def test_it_goes_before_what_tickless_has_to_say(tmp_path: Path) -> None:
+    script = f"import ctypes, time; time.sleep(1); ctypes.CDLL(None).syscall({IO_URING_SETUP}, 8, 0)"
+    written = on_a_terminal(tmp_path / "run", *A_SECOND, sys.executable, "-c", script)
+    line, after = screen(written)
+
+    assert "simulated" in written
+    assert re.fullmatch(r"tickless: TL\d+: io_uring is not served \(main\); it fails with .*", line)
+    assert after == ""
 
 
 @pytest.mark.parametrize(

@@ -21,6 +21,7 @@ CAUSES = {
     "exit": "the end of a task",
     "close": "the last close of a file",
     "host file": "input from outside",
+    "lock": "a lock, FIFO or the like",
     "signal from outside": "a signal from outside",
     "scenario": "a signal of --at",
     "start": "the start",

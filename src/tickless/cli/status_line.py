@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import time
 from struct import Struct
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ParamSpec
 
 from tickless.kernel.errors import Errno
 from tickless.kernel.host_file import HostFile
@@ -17,10 +17,15 @@ from tickless.kernel.registry import Registry
 from tickless.scenario.spans import format_span
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from tickless.host.supervisor import Supervisor
     from tickless.kernel.outcome import Result
     from tickless.kernel.registry import Entry
     from tickless.kernel.task import Task
+    from tickless.run import RunConfig
+
+Said = ParamSpec("Said")
 
 STDOUT, STDERR = 1, 2
 PERIOD_NS = 250_000_000
@@ -40,6 +45,14 @@ class StatusLine:
         self.due_ns = 0  # real time: not drawn before
         self.is_shown = False
         self.in_line = False  # the program's last output has no newline at its end
+
+    def attend(self, config: RunConfig) -> None:
+        """Be drawn during the run, and go before each line that tickless itself has to say."""
+        config.on_start = self.start
+        if config.on_refused is not None:
+            config.on_refused = self._going_before(config.on_refused)
+        if config.trace_to is not None:
+            config.trace_to.complain = self._going_before(config.trace_to.complain)
 
     def start(self, supervisor: Supervisor) -> None:
         """The run begins."""
@@ -86,6 +99,13 @@ class StatusLine:
         if self.is_shown:
             self.is_shown = False
             os.write(STDERR, ERASE)
+
+    def _going_before(self, say: Callable[Said, object]) -> Callable[Said, None]:
+        def going_before(*args: Said.args, **kwargs: Said.kwargs) -> None:
+            self._erase()
+            say(*args, **kwargs)
+
+        return going_before
 
     def _giving_way(self, entry: Entry, *, is_vector: bool) -> Entry:
         """A write of the program: the line goes, and comes back a while later."""
