@@ -4,6 +4,7 @@ import ctypes
 import errno
 import fcntl
 import os
+import signal
 import threading
 from collections.abc import Iterator
 from queue import SimpleQueue
@@ -33,7 +34,7 @@ class Caller:
     def call(self, *arguments: int) -> notify.Notification:
         """Let the thread call getppid with registers that it doesn't look at; return what the listener gets."""
         self._arguments.put(arguments)
-        return notify.receive(self.listener)
+        return notify.receive_uninterrupted(self.listener)
 
     def close(self) -> None:
         self._arguments.put(None)
@@ -45,6 +46,17 @@ class Caller:
         while (arguments := self._arguments.get()) is not None:
             result = libc.syscall(ctypes.c_long(GETPPID), *map(ctypes.c_ulong, arguments))
             self.results.put(result if result >= 0 else -ctypes.get_errno())
+
+
+@pytest.fixture
+def storm() -> Iterator[list[int]]:
+    """Signals to us, 10,000 in a second."""
+    received: list[int] = []
+    before = signal.signal(signal.SIGALRM, lambda signo, frame: received.append(signo))
+    signal.setitimer(signal.ITIMER_REAL, 1e-4, 1e-4)
+    yield received
+    signal.setitimer(signal.ITIMER_REAL, 0)
+    signal.signal(signal.SIGALRM, before)
 
 
 @pytest.fixture
@@ -124,6 +136,22 @@ def test_an_fd_at_a_given_number_leaves_the_call_open(caller: Caller) -> None:
 
     assert (number, still_waiting, same) == (there, True, True)
     assert caller.results.get() == 7
+
+
+def test_an_fd_arrives_in_spite_of_signals_to_us(caller: Caller, storm: list[int]) -> None:
+    """The ioctl waits until the caller has taken the fd, which a signal cuts short: whether it has is unknown then."""
+    ours = os.open("/dev/null", os.O_RDONLY)
+    there = os.dup(ours)
+    note = caller.call()[0]
+    try:
+        numbers = {notify.add_fd(caller.listener, note, ours, 0, number=there, cloexec=True) for _ in range(5000)}
+    finally:
+        notify.answer(caller.listener, note, 0, 0)
+        os.close(there)
+        os.close(ours)
+
+    assert numbers == {there}
+    assert storm
 
 
 def test_a_wake_up_can_stay_on_this_cpu(caller: Caller) -> None:

@@ -71,8 +71,12 @@ def add_fd(
         flags |= ADD_FD_SETFD
     # Only a mutable buffer makes ioctl() hand us the kernel's result, which is the new number.
     request = bytearray(ADDED_FD.pack(notification_id, flags, fd, number or 0, O_CLOEXEC if cloexec else 0))
-    number_there: int = ioctl(listener, ADD_FD, request, True)
-    return number_there
+    while True:
+        try:
+            number_there: int = ioctl(listener, ADD_FD, request, True)
+            return number_there
+        except InterruptedError:
+            continue  # the host has withdrawn the request: until the caller takes the fd, a signal to us ends the wait
 
 
 def is_valid(listener: int, notification_id: int) -> bool:
