@@ -17,7 +17,7 @@ from tickless.host.inherited import Inherited
 from tickless.host.launch import launch
 from tickless.host.placeholder import raise_descriptor_limit
 from tickless.host.supervisor import CLOCK_READ_COST_NS, Supervisor
-from tickless.host.trapped import clock_read_numbers, memory_numbers, pass_on_unserved, trapped_filter
+from tickless.host.trapped import clock_read_numbers, memory_numbers, pass_on_unserved, trapped_filter, trapped_numbers
 from tickless.kernel import syscalls as _syscalls  # noqa: F401  declares every call
 from tickless.kernel.clock import CLASS_SCENARIO, START_REALTIME_NS, Clock
 from tickless.kernel.deadlock import describe_blocked
@@ -101,7 +101,14 @@ def run(config: RunConfig, inherited: Inherited | None = None) -> Outcome:
     claim = choose_cpu(inherited.cpus)
     launched = launch(config.argv, env, config.cwd, trapped_filter(trap_also), claim.cpu, inherited)
     raise_descriptor_limit()
-    supervisor = Supervisor(kernel, launched, costs=_costs(config), cpus=inherited.cpus, seed=config.seed or 0)
+    supervisor = Supervisor(
+        kernel,
+        launched,
+        costs=_costs(config),
+        cpus=inherited.cpus,
+        trapped=trapped_numbers(trap_also),
+        seed=config.seed or 0,
+    )
     # Undumpable, a program of the same uid can open neither our memory nor our fds.
     ctypes.PyDLL(None).prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)
     pass_on_unserved(kernel.table, trap_also)

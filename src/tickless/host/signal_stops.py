@@ -17,7 +17,7 @@ from tickless.abi.siginfo import SI_KERNEL, SI_TKILL, SI_USER, SigInfo
 from tickless.abi.signal import SIGCHLD, SIGRTMIN, SIGSEGV, STOPPING_BY_DEFAULT, sigmask
 from tickless.host import notify, ptrace
 from tickless.host.outside import OutsideSigInfo
-from tickless.host.tracee import STOPPED, Tracee
+from tickless.host.tracee import IN_HOST, STOPPED, Tracee
 from tickless.kernel.signals import ALL_SIGNALS
 
 if TYPE_CHECKING:
@@ -33,10 +33,10 @@ SCRATCH_BELOW_STACK = 512
 class SignalStops:
     """What happens to signals at the host's stops."""
 
-    def __init__(self, supervisor: Supervisor) -> None:
+    def __init__(self, supervisor: Supervisor, trapped: frozenset[int]) -> None:
         self.supervisor = supervisor
         self.pid = os.getpid()
-        self.filter_numbers: frozenset[int] = frozenset()  # the calls that the filter may trap
+        self.trapped = trapped  # the numbers of the calls that the filter may trap
 
     def delivery_stop(self, task: Tracee, signo: int) -> None:
         """The host is about to deliver `signo`."""
@@ -83,12 +83,12 @@ class SignalStops:
         WAIT_KILLABLE_RECV protects a call only once it was received. We know that it was not, if the result is
         ERESTARTSYS and we did not say so. Set to ERESTARTNOINTR it is made again whatever handler runs.
         """
-        if task.answered_restart:
+        if task.answered_restart or task.state is IN_HOST:
             task.answered_restart = False
             return
         registers = ptrace.getregs(task.tid).words
         names = ptrace.REGISTERS
-        if registers[names.result] == WORD + 1 - ERESTARTSYS and registers[names.call_number] in self.filter_numbers:
+        if registers[names.result] == WORD + 1 - ERESTARTSYS and registers[names.call_number] in self.trapped:
             ptrace.poke_register(task.tid, names.result, WORD + 1 - ERESTARTNOINTR)
 
     def restart(self, task: Tracee, code: int) -> None:

@@ -60,7 +60,14 @@ class Supervisor:
     """The tracer and notification listener of a run."""
 
     def __init__(
-        self, kernel: Kernel, launched: Launched, *, costs: list[int], cpus: frozenset[int], seed: int = 0
+        self,
+        kernel: Kernel,
+        launched: Launched,
+        *,
+        costs: list[int],
+        cpus: frozenset[int],
+        trapped: frozenset[int],
+        seed: int = 0,
     ) -> None:
         self.kernel = kernel
         self.listener = launched.listener
@@ -74,7 +81,7 @@ class Supervisor:
         self.retries = Retries()
         self.lock_waits: dict[int, int] = {}  # by process: the one whose lock it waits for. fcntl(2)
         self.life = LifeCycle(self)
-        self.stops = SignalStops(self)
+        self.stops = SignalStops(self, trapped)
         self.idle = Idle(self)
         self.outside = Outside(self)
         kernel.host = Processes(self)
@@ -311,11 +318,11 @@ class Supervisor:
         self.kernel.cause = "close"
         self.placeholders.drain()
         self.kernel.cause = ""
-        self.retries.look()
+        self.retry()
 
-    def look_again(self) -> bool:
-        """Nobody has anything to do: whether somebody outside has let go of what a task waits for."""
-        self.kernel.cause = "host"
+    def retry(self) -> bool:
+        """Let calls try again that wait for a lock, a FIFO or the like; whether one of them can go on."""
+        self.kernel.cause = "lock"
         try:
             return self.retries.look()
         finally:

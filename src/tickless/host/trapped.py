@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from tickless.abi.arch import ARCH
 from tickless.abi.numbers import number_of
-from tickless.host import opens as _opens  # noqa: F401  declares calls
+from tickless.host import locks, message_queues, opens, posix_queues, semaphores  # noqa: F401  they declare calls
 from tickless.host.host_calls import MEMORY_CALLS  # and declares the calls that only a host has
 from tickless.host.seccomp import build_filter
 from tickless.kernel.outcome import PASS_ON, Result
@@ -50,11 +50,10 @@ def _only_if(test: ArgumentTest, entry: Entry) -> Entry:
     return tested
 
 
-def trapped_numbers() -> frozenset[int]:
+def trapped_numbers(also: Iterable[str] = ()) -> frozenset[int]:
     """Every call that may be trapped."""
-    return frozenset(
-        number for number, declaration in Registry.entries(ARCH) if declaration.trap in (SERVED, BY_ARGUMENT)
-    )
+    declared = (number for number, declaration in Registry.entries(ARCH) if declaration.trap in (SERVED, BY_ARGUMENT))
+    return frozenset(declared) | {number for name in also if (number := number_of(ARCH, name)) is not None}
 
 
 def memory_numbers() -> frozenset[int]:
