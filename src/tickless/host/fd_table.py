@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from tickless.abi.errno import EBADF
 from tickless.host import notify, pinned
-from tickless.host.host_files import Kind, TaskFiles, kind_of
+from tickless.host.host_files import Kind, TaskFiles, is_made_up, kind_of
 from tickless.kernel.errors import Errno
 from tickless.kernel.host_file import HostFile
 from tickless.kernel.outcome import PASS_ON, Result
@@ -126,9 +126,13 @@ class HostFdTable:
         status = self.status(fd)
         file = self.supervisor.placeholders.file_at(status)
         if file is None:
-            file = PLAIN if kind_of(status) is Kind.PLAIN else POLLABLE
+            file = PLAIN if kind_of(status) is Kind.PLAIN and not self._tells_of_changes(fd, status) else POLLABLE
         self.files[fd] = file
         return file
+
+    def _tells_of_changes(self, fd: int, status: os.stat_result) -> bool:
+        """Whether what looks like a file on disk is one that the host makes up, and that can be polled."""
+        return is_made_up(status) and self.task_files().is_pollable(fd)
 
     def _changed(self, fd: int) -> Result:
         """The host is about to change what a number means; the last reference to a file may go."""

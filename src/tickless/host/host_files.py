@@ -53,6 +53,11 @@ def kind_of(status: os.stat_result) -> Kind:
     return Kind.POLLABLE
 
 
+def is_made_up(status: os.stat_result) -> bool:
+    """Whether a regular file may be one of proc, sysfs or cgroups: on no disk, and without blocks."""
+    return stat.S_ISREG(status.st_mode) and os.major(status.st_dev) == 0 and status.st_blocks == 0
+
+
 class TaskFiles:
     """A task's table of open files, as the host has it: `fd` is the task's number, `ours` a duplicate in our own."""
 
@@ -82,6 +87,21 @@ class TaskFiles:
             return bool(fcntl.fcntl(ours, fcntl.F_GETFL) & os.O_NONBLOCK)
         finally:
             os.close(ours)
+
+    def is_pollable(self, fd: int) -> bool:
+        """Whether an epoll takes the fd. One that cannot be fetched counts as not pollable."""
+        try:
+            ours = self.fetch(fd)
+        except OSError:
+            return False
+        try:
+            with select.epoll() as epoll:
+                epoll.register(ours, 0)
+        except PermissionError:
+            return False
+        finally:
+            os.close(ours)
+        return True
 
     def poll(self, wants: Wants) -> dict[int, int]:
         """Return the events now of each fd that has some of the wanted; POLLERR, POLLHUP and POLLNVAL always count.
