@@ -90,7 +90,8 @@ class Deadline:
         self.time_line = time_line
 
 
-# (at_ns, class, sequence, deadline): the order at one instant; sequences differ, so that deadlines never compare.
+# (instant in CLOCK_MONOTONIC, class, sequence, deadline): the order in which they are met. Sequences differ, so that
+# deadlines never compare.
 Entry = tuple[int, int, int, Deadline]
 
 
@@ -111,11 +112,10 @@ class Clock:
         self.offsets = {CLOCK_MONOTONIC: 0, CLOCK_REALTIME: realtime_ns - monotonic_ns, CLOCK_BOOTTIME: 0}
         # When the first deadline is noticed, in CLOCK_MONOTONIC: one comparison for whoever runs the clock.
         self.next_due_ns = KTIME_MAX
-        self._first: Deadline | None = None  # that deadline
         self.met: Callable[[], object] | None = None  # of the deadline that was met last
         self.on_step: list[Callable[[], object]] = []  # called after CLOCK_REALTIME has jumped
-        self._heaps: dict[int, list[Entry]] = {line: [] for line in self.offsets}
-        self._stale = 0  # entries of the heaps that are over
+        self._heap: list[Entry] = []  # deadlines that may come; the first one is never over
+        self._stale = 0  # entries of the heap that are over
         self._sequence = 0
 
     def read(self, clock_id: int) -> int:
@@ -139,15 +139,19 @@ class Clock:
         order_class: int = CLASS_TIMER,
     ) -> Deadline:
         """Call `callback` once the clock shows `at_ns`; KTIME_MAX and later never come. Raises: Errno(EINVAL)."""
-        line = self.time_line(clock_id)
-        deadline = Deadline(min(at_ns, KTIME_MAX), callback, line)
+        line = _TIME_LINES.get(clock_id)
+        if line is None:
+            raise Errno(EINVAL)
+        deadline = Deadline(at_ns, callback, line)
+        if at_ns >= KTIME_MAX:
+            return deadline
         self._sequence += 1
-        heappush(self._heaps[line], (deadline.at_ns, order_class, self._sequence, deadline))
-        noticed_ns = self._noticed_ns(deadline)
-        if noticed_ns < self.next_due_ns:
-            self._first, self.next_due_ns = deadline, noticed_ns
-        elif noticed_ns == self.next_due_ns:
-            self._find_first()
+        instant_ns = at_ns - self.offsets[line]
+        heappush(self._heap, (instant_ns, order_class, self._sequence, deadline))
+        if self.tick_ns is not None:
+            instant_ns = self._tick_after(instant_ns)
+        if instant_ns < self.next_due_ns:
+            self.next_due_ns = instant_ns
         return deadline
 
     def cancel(self, deadline: Deadline) -> None:
@@ -155,25 +159,28 @@ class Clock:
         if deadline.callback is None:
             return
         deadline.callback = None
-        self._stale += 1
-        # Re-arming must not let the heaps grow: half of them stale is the time to prune.
-        if self._stale > _FEW and 2 * self._stale > sum(map(len, self._heaps.values())):
-            self._prune()
-        if deadline is self._first:
+        if deadline.at_ns >= KTIME_MAX:
+            return
+        if self._heap[0][3] is deadline:
+            heappop(self._heap)
             self._find_first()
+            return
+        self._stale += 1
+        # Re-arming must not let the heap grow: half of it stale is the time to prune.
+        if self._stale > _FEW and 2 * self._stale > len(self._heap):
+            self._rebuild()
 
     def next_deadline(self) -> Deadline | None:
         """The deadline that comes first, by (instant, class, sequence); None if none ever comes."""
-        return self._first
+        return self._heap[0][3] if self.next_due_ns < KTIME_MAX else None
 
     def handle_timer_irq(self, now_ns: int) -> int:
         """Move to `now_ns` of CLOCK_MONOTONIC and do what is due; return how many deadlines were met."""
-        self.now_ns = max(self.now_ns, now_ns)
+        if now_ns > self.now_ns:
+            self.now_ns = now_ns
         met = 0
         while self.next_due_ns <= self.now_ns:
-            deadline = self._first
-            assert deadline is not None, "something is due, but there is no deadline"
-            heappop(self._heaps[deadline.time_line])
+            deadline = heappop(self._heap)[3]
             callback, deadline.callback = deadline.callback, None
             assert callback is not None, "the first deadline is over"
             self._find_first()
@@ -195,38 +202,35 @@ class Clock:
         self._realtime_has_jumped()
 
     def _realtime_has_jumped(self) -> None:
+        self._rebuild()
         self._find_first()
         for callback in tuple(self.on_step):
             callback()
 
-    def _noticed_ns(self, deadline: Deadline) -> int:
-        """When the deadline is noticed, in CLOCK_MONOTONIC: at once, or at the tick that follows."""
-        if deadline.at_ns == KTIME_MAX:
-            return KTIME_MAX
-        at_ns = deadline.at_ns - self.offsets[deadline.time_line]
-        if self.tick_ns is None:
-            return at_ns
-        ticks = -((self.start_ns - at_ns) // self.tick_ns)
+    def _find_first(self) -> None:
+        """Another deadline has become the first one; stale ones on the way to it are dropped."""
+        heap = self._heap
+        while heap and heap[0][3].callback is None:
+            heappop(heap)
+            self._stale -= 1
+        instant_ns = heap[0][0] if heap else KTIME_MAX
+        if self.tick_ns is not None:
+            instant_ns = self._tick_after(instant_ns)
+        self.next_due_ns = instant_ns if instant_ns < KTIME_MAX else KTIME_MAX
+
+    def _tick_after(self, instant_ns: int) -> int:
+        """The tick at which the instant is noticed: the first one that is not before it."""
+        assert self.tick_ns is not None, "a clock without ticks"
+        ticks = -((self.start_ns - instant_ns) // self.tick_ns)
         return self.start_ns + ticks * self.tick_ns
 
-    def _find_first(self) -> None:
-        """Look for the first deadline again; stale ones on the way are dropped."""
-        self._first, self.next_due_ns = None, KTIME_MAX
-        first_key = (KTIME_MAX, 0, 0)
-        for line, heap in self._heaps.items():
-            while heap and heap[0][3].callback is None:
-                heappop(heap)
-                self._stale -= 1
-            if heap and heap[0][0] < KTIME_MAX:
-                at_ns, order_class, sequence, deadline = heap[0]
-                key = (at_ns - self.offsets[line], order_class, sequence)
-                if key < first_key:
-                    self._first, first_key = deadline, key
-        if self._first is not None:
-            self.next_due_ns = self._noticed_ns(self._first)
-
-    def _prune(self) -> None:
-        for line, heap in self._heaps.items():
-            self._heaps[line] = [entry for entry in heap if entry[3].callback is not None]
-            heapify(self._heaps[line])
+    def _rebuild(self) -> None:
+        """Work the instants out anew and drop what is stale."""
+        offsets = self.offsets
+        self._heap = [
+            (deadline.at_ns - offsets[deadline.time_line], order_class, sequence, deadline)
+            for _, order_class, sequence, deadline in self._heap
+            if deadline.callback is not None
+        ]
+        heapify(self._heap)
         self._stale = 0
