@@ -30,10 +30,20 @@ class Chance:
 
     def __init__(self, seed: int) -> None:
         self._random = Random(seed)
+        # Of a generator of its own, so that it is the same whenever it is asked for.
+        self.boot_id = uuid_of(Random(~seed).getrandbits(128).to_bytes(16, "little"))
 
     def take(self, count: int) -> bytes:
         """The next `count` bytes."""
         return self._random.getrandbits(8 * count).to_bytes(count, "little") if count else b""
+
+
+def uuid_of(chance: bytes) -> str:
+    """A random UUID of 16 bytes, as proc(5) shows it: RFC 4122's variant 1, version 4."""
+    number = int.from_bytes(chance, "big")
+    number = number & ~(0xF << 76 | 0x3 << 62) | 0x4 << 76 | 0x2 << 62
+    text = f"{number:032x}"
+    return "-".join((text[:8], text[8:12], text[12:16], text[16:20], text[20:]))
 
 
 @syscall

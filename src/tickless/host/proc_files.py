@@ -1,13 +1,15 @@
-"""proc(5): what /proc says of our files, for which the host has only placeholders, and of our time."""
+"""proc(5): what /proc says of our files, for which the host has only placeholders, of our time, and of our chance."""
 
 from __future__ import annotations
 
 import os
 import select
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from tickless.abi.fcntl import O_CLOEXEC, O_NONBLOCK
 from tickless.abi.time import CLOCK_BOOTTIME
+from tickless.host.chance import uuid_of
 from tickless.kernel.pipe import PipeEnd
 
 if TYPE_CHECKING:
@@ -19,8 +21,8 @@ NSEC_PER_CSEC = 10**7
 
 def made_file(task: Tracee, path: bytes, location: bytes) -> int | None:
     """An open file of ours, to be closed, with what a file in /proc has to say; None for all that is the host's."""
-    if path == b"/proc/uptime":
-        return _file_with(_uptime(task))
+    if (make := MADE.get(path)) is not None:
+        return _file_with(make(task))
     directory = _directory_of_fds(path, location, b"fdinfo")
     if directory is None:
         return None
@@ -85,6 +87,22 @@ def _uptime(task: Tracee) -> str:
     centiseconds = task.kernel.clock.read(CLOCK_BOOTTIME) // NSEC_PER_CSEC
     seconds = f"{centiseconds // 100}.{centiseconds % 100:02}"
     return f"{seconds} {seconds}\n"
+
+
+def _boot_id(task: Tracee) -> str:
+    return f"{task.supervisor.chance.boot_id}\n"
+
+
+def _uuid(task: Tracee) -> str:
+    return f"{uuid_of(task.supervisor.chance.take(16))}\n"
+
+
+# Files that belong to no process.
+MADE: dict[bytes, Callable[[Tracee], str]] = {
+    b"/proc/uptime": _uptime,
+    b"/proc/sys/kernel/random/boot_id": _boot_id,
+    b"/proc/sys/kernel/random/uuid": _uuid,
+}
 
 
 def _file_with(text: str) -> int:
