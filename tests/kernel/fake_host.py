@@ -42,6 +42,9 @@ class FakeHost:
     def sysinfo(self) -> bytes:
         return bytes(112)
 
+    def cpu_times(self, group: ThreadGroup) -> tuple[int, int, int, int]:
+        return 1, 2, 3, 4
+
     def is_reaped(self, child: ThreadGroup) -> bool:
         return child in self.reaped
 

@@ -1,4 +1,4 @@
-"""clock_gettime(2), gettimeofday(2), clock_settime(2), sysinfo(2). tests/linux/clock_rules.c."""
+"""clock_gettime(2), gettimeofday(2), clock_settime(2), sysinfo(2), times(2). tests/linux/clock_rules.c."""
 
 from __future__ import annotations
 
@@ -113,6 +113,7 @@ def test_a_clock_resolves_nanoseconds_but_a_coarse_one_says_a_tick(task: OwnTask
         pytest.param("gettimeofday", (0, 0), 0, id="gettimeofday, nulls"),
         pytest.param("time", (NOWHERE,), -EFAULT, id="time, bad pointer"),
         pytest.param("sysinfo", (NOWHERE,), -EFAULT, id="sysinfo, bad pointer"),
+        pytest.param("times", (NOWHERE,), -EFAULT, id="times, bad pointer"),
         pytest.param("clock_gettime", (CLOCK_PROCESS_CPUTIME_ID, NOWHERE), -EINVAL, id="CPU time without a host"),
         pytest.param("clock_getres", (CPU_TIME_OF_SELF, NOWHERE), -EINVAL, id="getres of CPU time without a host"),
     ],
@@ -279,3 +280,25 @@ def test_without_a_host_sysinfo_counts_the_tasks(kernel: Machine, task: OwnTask)
     (processes,) = Struct("<H").unpack_from(info, 80)
     (unit,) = Struct("<I").unpack_from(info, 104)
     assert (total, processes, unit) == (1 << 30, 2, 1)
+
+
+# times
+
+
+def test_times_counts_virtual_ticks_and_the_hosts_cpu_time(kernel: Machine, task: OwnTask) -> None:
+    """times(2): clock ticks since a point in the past. Those that are not whole are left out; a suspend is no time."""
+    kernel.host = FakeHost()
+    kernel.handle_timer_irq(kernel.clock.now_ns + 2 * SECOND - 1)
+    kernel.clock.suspend(10 * SECOND)
+    used = bytearray(32)
+
+    assert call(task, "times", used) == 100_199
+    assert Struct("<4q").unpack(used) == (1, 2, 3, 4)
+
+
+def test_times_needs_no_buffer_and_no_host(task: OwnTask) -> None:
+    used = bytearray(b"\xff" * 32)
+
+    assert call(task, "times", 0) == 100_000
+    assert call(task, "times", used) == 100_000
+    assert used == bytes(32)

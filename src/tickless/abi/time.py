@@ -43,6 +43,8 @@ TIMEVAL = Struct("<qq")
 ITIMERVAL = Struct("<qqqq")
 # value, signo, notify, tid; the rest is padding. sigevent(3)
 SIGEVENT = Struct("<Qiii44x")
+# user and system time of the process and of its children, in ticks. times(2)
+TMS = Struct("<qqqq")
 
 
 def timespec_to_ns(seconds: int, nanoseconds: int) -> int:

@@ -17,7 +17,7 @@ from tickless.abi.resource import RLIMIT, RUSAGE
 from tickless.abi.show import ShowBytes, ShowValue
 from tickless.abi.siginfo import SIGINFO_SIZE
 from tickless.abi.signal import SIGSET
-from tickless.abi.time import ITIMERSPEC, ITIMERVAL, SIGEVENT, TIMESPEC, TIMEVAL
+from tickless.abi.time import ITIMERSPEC, ITIMERVAL, SIGEVENT, TIMESPEC, TIMEVAL, TMS
 
 UNSIGNED_16 = "{0} & 0xffff"
 UNSIGNED_32 = "{0} & 0xffffffff"
@@ -162,6 +162,7 @@ ItimerspecPtr = Annotated[int, Pointed("itimerspec", ITIMERSPEC.size, show.show_
 ItimerspecOut = Annotated[int, Pointed("itimerspec", ITIMERSPEC.size, show.show_itimerspec, is_result=True)]
 ItimervalPtr = Annotated[int, Pointed("itimerval", ITIMERVAL.size, show.show_itimerval)]
 ItimervalOut = Annotated[int, Pointed("itimerval", ITIMERVAL.size, show.show_itimerval, is_result=True)]
+TmsOut = Annotated[int, Pointed("tms", TMS.size, None, is_result=True)]  # real CPU time: no trace shows it
 SigeventPtr = Annotated[int, Pointed("sigevent", SIGEVENT.size, show.show_sigevent)]
 
 SigsetPtr = Annotated[int, Pointed("sigset", SIGSET.size, show.show_sigset)]

@@ -67,6 +67,13 @@ class Processes:
         ctypes.CDLL(None).sysinfo(buffer)
         return buffer.raw
 
+    def cpu_times(self, group: ThreadGroup) -> tuple[int, int, int, int]:
+        with open(f"/proc/{group.tgid}/stat", "rb") as file:
+            # The second field is the program's name, in brackets, and may hold anything.
+            fields = file.read().rpartition(b")")[2].split()
+        user, system, children_user, children_system = map(int, fields[11:15])
+        return user, system, children_user, children_system
+
     def is_reaped(self, child: ThreadGroup) -> bool:
         assert isinstance(child, HostGroup)
         if child.pidfd < 0:

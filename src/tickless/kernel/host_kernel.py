@@ -30,6 +30,9 @@ class HostKernel(Protocol):
     def sysinfo(self) -> bytes:
         """The host's struct sysinfo, 112 bytes. sysinfo(2)."""
 
+    def cpu_times(self, group: ThreadGroup) -> tuple[int, int, int, int]:
+        """User and system time of a process, then of its awaited children, in ticks of 10 ms. times(2)."""
+
     def is_reaped(self, child: ThreadGroup) -> bool:
         """Whether the program has reaped this zombie: the waits that reap are done by the host."""
 

@@ -1,4 +1,4 @@
-"""clock_gettime(2), gettimeofday(2), time(2), clock_settime(2), sysinfo(2): read and set the clocks."""
+"""clock_gettime(2), gettimeofday(2), time(2), clock_settime(2), sysinfo(2), times(2): read and set the clocks."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from tickless.abi.capability import CAP_SYS_TIME
 from tickless.abi.errno import EINVAL, EOPNOTSUPP, EPERM
 from tickless.abi.time import (
     CLOCK_BOOTTIME,
+    CLOCK_MONOTONIC,
     CLOCK_MONOTONIC_COARSE,
     CLOCK_REALTIME,
     CLOCK_REALTIME_COARSE,
@@ -16,10 +17,11 @@ from tickless.abi.time import (
     NSEC_PER_USEC,
     TIMESPEC,
     TIMEVAL,
+    TMS,
     pack_timespec,
     pack_timeval,
 )
-from tickless.abi.types import Address, ClockId, LongOut, TimespecOut, TimespecPtr, TimevalOut, TimevalPtr
+from tickless.abi.types import Address, ClockId, LongOut, TimespecOut, TimespecPtr, TimevalOut, TimevalPtr, TmsOut
 from tickless.kernel.capability import demand_capability
 from tickless.kernel.clock import KTIME_MAX, is_cpu_clock, is_device_clock, is_host_clock
 from tickless.kernel.errors import Errno
@@ -32,6 +34,9 @@ if TYPE_CHECKING:
 
 SET_TIME_ZONE = unserved("TL420", "settimeofday with a time zone", EPERM)
 SET_DEVICE_CLOCK = unserved("TL421", "clock_settime on a device's clock", EOPNOTSUPP)
+
+# sysconf(_SC_CLK_TCK) is 100.
+_TICK_NS = 10_000_000
 
 TIME = Struct("<q")
 TIMEZONE = Struct("<ii")
@@ -151,3 +156,13 @@ def sysinfo(task: Task, info: Address) -> Result:
     uptime = -(-kernel.clock.read(CLOCK_BOOTTIME) // NSEC_PER_SEC)
     task.memory.copy_out(info, UPTIME.pack(uptime) + rest[UPTIME.size :])
     return 0
+
+
+@syscall
+def times(task: Task, buffer: TmsOut) -> Result:
+    """CLOCK_MONOTONIC in ticks of 10 ms; the CPU times of the process and of children that it awaited are the host's."""
+    kernel = task.kernel
+    if buffer:
+        used = (0, 0, 0, 0) if kernel.host is None else kernel.host.cpu_times(task.group)
+        task.memory.copy_out(buffer, TMS.pack(*used))
+    return kernel.clock.read(CLOCK_MONOTONIC) // _TICK_NS
