@@ -1,45 +1,9 @@
 /* fifo(7): which opens wait for the other end, what ends the wait, and what the open file is then. */
 #define _GNU_SOURCE
-#include <errno.h>
+#include "waiting.h"
 #include <fcntl.h>
 #include <poll.h>
-#include <signal.h>
-#include <stdio.h>
 #include <sys/stat.h>
-#include <sys/time.h>
-#include <sys/wait.h>
-#include <time.h>
-#include <unistd.h>
-
-#define UNIT_MS 200
-
-static struct timespec start;
-
-static long units(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    long ms = (now.tv_sec - start.tv_sec) * 1000 + (now.tv_nsec - start.tv_nsec) / 1000000;
-    return (ms + UNIT_MS / 2) / UNIT_MS;
-}
-
-static void restart_clock(void)
-{
-    clock_gettime(CLOCK_MONOTONIC, &start);
-}
-
-static int tell(const char *what, int result)
-{
-    printf("%s: %s after %ld\n", what, result < 0 ? strerrorname_np(errno) : "ok", units());
-    fflush(stdout);
-    return result;
-}
-
-static void nap(int count)
-{
-    struct timespec span = {count * UNIT_MS / 1000, count * UNIT_MS % 1000 * 1000000L};
-    nanosleep(&span, NULL);
-}
 
 /* Run `open(path, flags)` in a child after a unit, keep it open for another. */
 static void open_later(const char *path, int flags)
@@ -128,22 +92,11 @@ static void another_name(void)
     opened("the open is for the file, whatever its name", open("fifo", O_RDONLY));
 }
 
-static void handler(int signo)
-{
-}
-
 static void interruptions(void)
 {
-    struct itimerval soon = {{0, 0}, {0, UNIT_MS * 1000}};
-    struct sigaction action = {.sa_handler = handler};
-    sigaction(SIGALRM, &action, NULL);
-    restart_clock();
-    setitimer(ITIMER_REAL, &soon, NULL);
+    alarm_soon(0);
     tell("a handler interrupts it", open("fifo", O_RDONLY));
-    action.sa_flags = SA_RESTART;
-    sigaction(SIGALRM, &action, NULL);
-    restart_clock();
-    setitimer(ITIMER_REAL, &soon, NULL);
+    alarm_soon(SA_RESTART);
     if (fork() == 0) {
         nap(2);
         _exit(open("fifo", O_WRONLY) < 0);

@@ -18,7 +18,7 @@ from tickless.abi.errno import EAGAIN, ENXIO
 from tickless.abi.fcntl import O_ACCMODE, O_APPEND, O_CLOEXEC, O_NOATIME, O_NONBLOCK, O_RDONLY, SPLICE_F_NONBLOCK
 from tickless.abi.numbers import number_of
 from tickless.host import notify
-from tickless.host.paths import as_user_of
+from tickless.host.namespaces import as_user_of
 from tickless.kernel.errors import Errno
 
 if TYPE_CHECKING:

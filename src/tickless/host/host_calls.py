@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, cast
 
 from tickless.abi.errno import EINVAL
 from tickless.abi.types import S32, Address, Hex64, Pid, Size, UnshareFlags
+from tickless.host.namespaces import moved
 from tickless.kernel.errors import Errno
 from tickless.kernel.outcome import PASS_ON, Result
 from tickless.kernel.registry import ArgumentTest, syscall
@@ -70,10 +71,10 @@ CLONE_FILES = 0x400
 
 @syscall
 def unshare(task: Task, flags: UnshareFlags) -> Result:
-    """CLONE_FILES gives the task an fd table of its own, CLONE_NEWNS mounts."""
+    """CLONE_FILES gives the task an fd table of its own; others give it namespaces."""
     if flags & CLONE_FILES:
         cast("Tracee", task).own_fd_table()
-    cast("Tracee", task).root_is_ours = None
+    moved(cast("Tracee", task))
     return PASS_ON
 
 

@@ -26,6 +26,7 @@ from tickless.abi.fcntl import (
 )
 from tickless.abi.flock import LOCK_EX, LOCK_NB, LOCK_SH
 from tickless.abi.types import Fd, FlockOperation
+from tickless.host.retries import Taking
 from tickless.kernel.errors import Errno
 from tickless.kernel.outcome import PASS_ON, Blocked, Result
 from tickless.kernel.registry import syscall
@@ -33,6 +34,7 @@ from tickless.kernel.registry import syscall
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from tickless.host.retries import Attempt
     from tickless.host.tracee import Tracee
     from tickless.kernel.task import Task
 
@@ -75,40 +77,30 @@ def _lock_description(task: Tracee, fd: int, lock: Callable[[int], object]) -> R
         ours = task.fds.task_files().fetch(fd)
     except OSError:
         return PASS_ON
-    attempt = _DescriptionLock(ours, lock)
+    attempt = Taking(lambda: _try_to_lock(ours, lock))
     result = attempt()
     if result is None:
-        return _sleep_for_description(task, attempt)
+        return _sleep_for_description(task, ours, attempt)
     os.close(ours)
     return result
 
 
-def _sleep_for_description(task: Tracee, attempt: _DescriptionLock) -> Blocked:
+def _try_to_lock(ours: int, lock: Callable[[int], object]) -> int | None:
+    try:
+        lock(ours)
+    except OSError as error:
+        return None if error.errno == EAGAIN else -(error.errno or EAGAIN)
+    return 0
+
+
+def _sleep_for_description(task: Tracee, ours: int, attempt: Attempt) -> Blocked:
     # The duplicate keeps the file open meanwhile, as a waiting call does.
     try:
         result = yield from task.supervisor.retries.sleep_until(task, attempt)
         assert result is not None, "a lock without a deadline"
         return result
     finally:
-        os.close(attempt.ours)
-
-
-class _DescriptionLock:
-    """One call's attempt at a lock. What it has got it keeps."""
-
-    def __init__(self, ours: int, lock: Callable[[int], object]) -> None:
-        self.ours = ours
-        self._lock = lock
-        self._result: int | None = None
-
-    def __call__(self) -> int | None:
-        if self._result is None:
-            try:
-                self._lock(self.ours)
-                self._result = 0
-            except OSError as error:
-                self._result = None if error.errno == EAGAIN else -(error.errno or EAGAIN)
-        return self._result
+        os.close(ours)
 
 
 # Locks of processes

@@ -163,7 +163,7 @@ class AddressSpace:
         Raises: Errno(EFAULT), Errno(ENAMETOOLONG) when `limit` bytes hold no NUL. A string that ends before an
         unmapped page is read whole: no byte behind its page is touched.
         """
-        pieces = []
+        pieces: list[bytes] = []
         while limit > 0:
             piece = self.copy_in(address, min(limit, STRING_PIECE - address % STRING_PIECE))
             end = piece.find(0)

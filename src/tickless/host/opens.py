@@ -32,6 +32,7 @@ from tickless.abi.stat import S_IFIFO, S_IFMT
 from tickless.abi.types import S32, Address, BufferOut, Fd, Hex32, Mode, OpenFlags, PathPtr, SignedFd, Size
 from tickless.host import notify
 from tickless.host.fifos import open_fifo
+from tickless.host.namespaces import moved
 from tickless.host.paths import PATH_MAX, locate
 from tickless.host.proc_files import link_text, made_file
 from tickless.kernel.errors import Errno
@@ -191,10 +192,10 @@ def pivot_root(task: Task, new_root: PathPtr, put_old: PathPtr) -> Result:
 
 @syscall
 def setns(task: Task, fd: Fd, flags: Hex32) -> Result:
-    """As `chroot`, if it is a mount namespace that is entered."""
+    """As `chroot`, if it is a namespace of mounts that is entered; the numbers of System V IPC may mean others, too."""
     return _moves_root(task)
 
 
 def _moves_root(task: Task) -> Result:
-    cast("Tracee", task).root_is_ours = None
+    moved(cast("Tracee", task))
     return PASS_ON

@@ -15,7 +15,20 @@ from tickless.kernel.wait_queue import WaitQueue, sleep_until
 
 Attempt = Callable[[], int | None]
 """Gives what the call can return, a negative errno among it, or None if it has to wait. It never blocks or raises, and
-what it has taken it gives again when it is called again."""
+may be made again after it has given something."""
+
+
+class Taking:
+    """An attempt that takes something: it is not made again once it has it."""
+
+    def __init__(self, take: Attempt) -> None:
+        self._take = take
+        self._result: int | None = None
+
+    def __call__(self) -> int | None:
+        if self._result is None:
+            self._result = self._take()
+        return self._result
 
 
 class Retries:

@@ -48,6 +48,7 @@ class Tracee(Task):
         self.vfork_parent: Tracee | None = None
         self.idle_ticks = 0  # of the safety net, without a call in between
         self.root_is_ours: bool | None = None  # its root directory and mounts are the supervisor's; None: not known
+        self.ipc_is_ours: bool | None = None  # so is its IPC namespace
 
     def own_fd_table(self) -> None:
         """The task shares its fd table no longer: unshare(CLONE_FILES), exec."""

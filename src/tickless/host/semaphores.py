@@ -1,0 +1,100 @@
+"""semop(2): System V semaphores are the host's, but nobody may wait for one there.
+
+A call that need not wait is passed on. One that waits is made in the task's place, without waiting, as soon as it can
+be: so it gets what another task gives, before that one can take it back.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from typing import TYPE_CHECKING, cast
+
+from tickless.abi.errno import EAGAIN, EIDRM, EINTR, EINVAL
+from tickless.abi.ipc import GETVAL, IPC_64, IPC_NOWAIT, IPC_RMID, SEM_UNDO, SEMBUF, SEMOPM, SETALL, SETVAL
+from tickless.abi.types import S32, U32, Address, Hex32, NumberOrPointer, TimespecPtr
+from tickless.host.namespaces import has_our_ipc, has_our_user
+from tickless.host.retries import Taking
+from tickless.kernel.outcome import PASS_ON, Result
+from tickless.kernel.registry import ArgumentTest, syscall
+from tickless.kernel.timespec import read_timespec
+
+if TYPE_CHECKING:
+    from tickless.host.retries import Attempt
+    from tickless.host.tracee import Tracee
+    from tickless.kernel.outcome import Blocked
+    from tickless.kernel.task import Task
+
+Operations = list[tuple[int, int, int]]
+"""(number of the semaphore, what is added to it or 0, flags)."""
+
+_libc = ctypes.PyDLL(None, use_errno=True)
+
+
+@syscall
+def semop(task: Task, semid: S32, sops: Address, nsops: U32) -> Result:
+    """Change semaphores, all at once."""
+    return semtimedop(task, semid, sops, nsops, 0)
+
+
+@syscall
+def semtimedop(task: Task, semid: S32, tsops: Address, nsops: U32, timeout: TimespecPtr) -> Result:
+    """`semop`, waiting no longer than `timeout`."""
+    tracee = cast("Tracee", task)
+    tracee.supervisor.may_release = True
+    if not 1 <= nsops <= SEMOPM or not has_our_ipc(tracee):
+        return PASS_ON
+    operations: Operations = list(SEMBUF.iter_unpack(task.memory.copy_in(tsops, nsops * SEMBUF.size)))
+    if _try(semid, operations) is not None:
+        return PASS_ON
+    deadline_ns = task.kernel.clock.now_ns + read_timespec(task, timeout) if timeout else None
+    return _sleep(tracee, semid, operations, deadline_ns)
+
+
+@syscall(when=ArgumentTest(2, 0xFFFFFFFF & ~IPC_64, (IPC_RMID, SETVAL, SETALL)))
+def semctl(task: Task, semid: S32, semnum: S32, cmd: Hex32, arg: NumberOrPointer) -> Result:
+    """Remove semaphores, or set them: who waits may go on."""
+    cast("Tracee", task).supervisor.may_release = True
+    return PASS_ON
+
+
+def _sleep(task: Tracee, semid: int, operations: Operations, deadline_ns: int | None) -> Blocked:
+    attempt: Attempt = lambda: _removed(_try(semid, operations))  # noqa: E731
+    # What is undone when the process ends has to be its own, and only the host knows what it may do.
+    by_us = has_our_user(task) and not any(flags & SEM_UNDO for _, _, flags in operations)
+    if by_us:
+        attempt = Taking(lambda: _removed(_take(semid, operations)))
+    # Whatever the handler's flags, it is not made again. signal(7)
+    result = yield from task.supervisor.retries.sleep_until(task, attempt, deadline_ns, interrupted_as=EINTR)
+    task.supervisor.may_release = True
+    if result is None:
+        return -EAGAIN
+    return result if by_us or result else PASS_ON
+
+
+def _take(semid: int, operations: Operations) -> int | None:
+    """Do the operations: 0, -errno, or None if they have to wait."""
+    possible = _try(semid, operations)
+    if possible != 0:
+        return possible
+    packed = b"".join(SEMBUF.pack(number, change, flags | IPC_NOWAIT) for number, change, flags in operations)
+    return 0 if _libc.semop(semid, packed, len(operations)) == 0 else -ctypes.get_errno()
+
+
+def _try(semid: int, operations: Operations) -> int | None:
+    """0 if the operations can be done now, None if they have to wait, -errno if they fail."""
+    values: dict[int, int] = {}
+    for number, change, flags in operations:
+        value = values.get(number)
+        if value is None:
+            value = _libc.semctl(semid, number, GETVAL, 0)
+            if value < 0:
+                return -ctypes.get_errno()
+        if value if change == 0 else value + change < 0:
+            return -EAGAIN if flags & IPC_NOWAIT else None
+        values[number] = value + change
+    return 0
+
+
+def _removed(result: int | None) -> int | None:
+    """What a call that waits is told of a set that is gone."""
+    return -EIDRM if result == -EINVAL else result
