@@ -89,6 +89,7 @@ class FakeReadiness:
         self.watches: set[FakeWatch] = set()
         self.lists: list[FakeInterests] = []
         self.waits: list[tuple[int, int]] = []  # (fd, events) of the calls that were passed on
+        self.connected: list[int] = []  # sockets that connect(2) was called for
         self.locks: list[tuple[int, int]] = []  # (fd, command) of fcntl
 
     def poll(self, task: Task, wants: list[tuple[int, int]]) -> dict[int, int]:
@@ -103,6 +104,10 @@ class FakeReadiness:
 
     def lock(self, task: Task, fd: int, command: int, argument: int) -> Result:
         self.locks.append((fd, command))
+        return PASS_ON
+
+    def connect(self, task: Task, fd: int, address: int, length: int) -> Result:
+        self.connected.append(fd)
         return PASS_ON
 
     def pass_on_when_ready(self, task: Task, fd: int, file: HostFile, events: int) -> Result:

@@ -9,7 +9,7 @@ from tests.kernel.fake_host import call
 from tests.kernel.pipe_ends import Ends
 from tickless.abi.epoll import EPOLLIN, EPOLLOUT
 from tickless.abi.errno import EAGAIN, EBADF, EFAULT, EINVAL, ENOSYS, ENOTSOCK, EOPNOTSUPP, ESPIPE
-from tickless.abi.fcntl import IOVEC, RWF_APPEND, RWF_HIPRI, RWF_NOWAIT, UIO_MAXIOV
+from tickless.abi.fcntl import IOVEC, RWF_APPEND, RWF_HIPRI, RWF_NOWAIT, SPLICE_F_NONBLOCK, UIO_MAXIOV
 from tickless.abi.socket import MSG_DONTWAIT
 from tickless.kernel.machine import Machine, OwnTask
 from tickless.kernel.outcome import PASS_ON
@@ -112,7 +112,6 @@ def test_files_without_a_position_have_none(ends: Ends, name: str) -> None:
         ("preadv2", (BAD, 1, -1, 0, 0), EPOLLIN),
         ("pwritev2", (BAD, 1, -1, 0, 0), EPOLLOUT),
         ("sendfile", (1, 0, 1), EPOLLOUT),
-        ("connect", (BAD, 1), EPOLLOUT),
         ("accept", (0, 0), EPOLLIN),
         ("accept4", (0, 0, 0), EPOLLIN),
         ("recvfrom", (BAD, 1, 0, 0, 0), EPOLLIN),
@@ -131,6 +130,34 @@ def test_the_host_does_what_cannot_block(task: OwnTask, name: str, args: tuple[i
     assert host.waits == [(fds[0], events)]
 
 
+@pytest.mark.parametrize(("name", "args"), [("splice", (0, 0, 1, 0, 1, 0)), ("tee", (0, 1, 1, 0))])
+def test_bytes_are_moved_when_both_files_are_ready(task: OwnTask, name: str, args: tuple[int, ...]) -> None:
+    host = with_host_files(task)
+    for _ in range(2):
+        install(task, FakeHostFile())
+
+    assert call(task, name, *args) is PASS_ON
+    assert host.waits == [(0, EPOLLIN), (1, EPOLLOUT)]
+
+
+def test_vmsplice_waits_for_whichever_end_it_has(task: OwnTask) -> None:
+    """vmsplice(2): to a FIFO's write end, from its read end."""
+    host = with_host_files(task)
+    install(task, FakeHostFile())
+
+    assert call(task, "vmsplice", 0, BAD, 1, 0) is PASS_ON
+    assert host.waits == [(0, EPOLLIN | EPOLLOUT)]
+
+
+def test_the_host_knows_how_to_connect(task: OwnTask) -> None:
+    host = with_host_files(task)
+    fd = install(task, FakeHostFile())
+
+    assert call(task, "connect", fd, BAD, 16) is PASS_ON
+    assert host.connected == [fd]
+    assert host.waits == []
+
+
 @pytest.mark.parametrize(
     ("name", "args"),
     [
@@ -140,9 +167,9 @@ def test_the_host_does_what_cannot_block(task: OwnTask, name: str, args: tuple[i
         ("recvmsg", (BAD, MSG_DONTWAIT)),
         ("sendto", (BAD, 1, MSG_DONTWAIT, 0, 0)),
         ("copy_file_range", (0, 0, 0, 1, 0)),
-        ("splice", (0, 0, 0, 1, 0)),
-        ("tee", (0, 1, 0)),
-        ("vmsplice", (BAD, 1, 0)),
+        ("splice", (0, 0, 0, 1, SPLICE_F_NONBLOCK)),
+        ("tee", (0, 1, SPLICE_F_NONBLOCK)),
+        ("vmsplice", (BAD, 1, SPLICE_F_NONBLOCK)),
     ],
 )
 def test_what_never_waits_is_the_hosts_at_once(task: OwnTask, name: str, args: tuple[int, ...]) -> None:

@@ -10,9 +10,10 @@ from collections.abc import Callable, Generator
 from fcntl import F_GETFL, fcntl
 from typing import TYPE_CHECKING
 
-from tickless.abi.epoll import EPOLL_CTL_DEL, EPOLL_EVENT, EPOLLIN
+from tickless.abi.epoll import EPOLL_CTL_DEL, EPOLL_EVENT, EPOLLIN, EPOLLOUT
 from tickless.abi.errno import EAGAIN, EINTR, ERESTARTSYS
 from tickless.host import pinned
+from tickless.host.connections import connect_when_possible
 from tickless.host.host_files import HostWatch, Shadow, TaskFiles
 from tickless.host.locks import lock_record
 from tickless.host.master import poll_one
@@ -83,6 +84,18 @@ class Readiness:
 
     def lock(self, task: Task, fd: int, command: int, argument: int) -> Result:
         return lock_record(task, fd, command, argument)
+
+    def connect(self, task: Task, fd: int, address: int, length: int) -> Result:
+        assert isinstance(task, Tracee)
+        try:
+            ours = task.fds.task_files().fetch(fd)
+        except OSError:
+            return PASS_ON
+        if fcntl(ours, F_GETFL) & os.O_NONBLOCK:
+            os.close(ours)
+            return PASS_ON
+        self.supervisor.written(task, fd)
+        return connect_when_possible(task, ours, fd, address, length, _socket_timeout_ns(ours, EPOLLOUT))
 
     def pass_on_when_ready(self, task: Task, fd: int, file: HostFile, events: int) -> Result:
         # A message that is read may hold the last reference to a description in flight.

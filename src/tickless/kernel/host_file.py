@@ -53,6 +53,9 @@ class HostReadiness(Protocol):
     def lock(self, task: Task, fd: int, command: int, argument: int) -> Result:
         """fcntl(2) with one of the commands that set a lock: PASS_ON, or a sleep until the lock is free."""
 
+    def connect(self, task: Task, fd: int, address: int, length: int) -> Result:
+        """connect(2): PASS_ON, or what it gives now, or a sleep until the socket is connected."""
+
     def pass_on_when_ready(self, task: Task, fd: int, file: HostFile, events: int) -> Result:
         """PASS_ON at once if the call cannot block, else a sleep until one of `events` is true, then PASS_ON."""
 
@@ -70,6 +73,10 @@ class HostFile(File):
     def lock(self, task: Task, fd: int, command: int, argument: int) -> Result:
         """Set a lock of fcntl(2), once nobody is in the way."""
         return _host_of(task).lock(task, fd, command, argument)
+
+    def connect(self, task: Task, fd: int, address: int, length: int) -> Result:
+        """Connect a socket."""
+        return _host_of(task).connect(task, fd, address, length)
 
     def pass_on(self, task: Task, fd: int, events: int) -> Result:
         """Let the host do a call that waits for `events`, as soon as it cannot block."""

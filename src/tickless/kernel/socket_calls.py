@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
 @syscall
 def connect(task: Task, fd: Fd, address: Address, length: U32) -> Result:
-    """Connect once the socket can be written to: it can while it is new."""
-    return _when_ready(task, fd, EPOLLOUT)
+    """Connect a socket, which may take its time."""
+    return _socket(task, fd).connect(task, fd, address, length)
 
 
 @syscall
@@ -74,8 +74,14 @@ def sendmmsg(task: Task, fd: Fd, messages: Address, count: U32, flags: MsgFlags)
 
 
 def _when_ready(task: Task, fd: int, events: int, flags: int = 0) -> Result:
-    """Let the host do it as soon as it cannot block. Raises: Errno(EBADF), Errno(ENOTSOCK) for files of ours."""
+    """Let the host do it as soon as it cannot block. Raises: Errno(EBADF), Errno(ENOTSOCK)."""
+    file = _socket(task, fd)
+    return PASS_ON if flags & MSG_DONTWAIT else file.pass_on(task, fd, events)
+
+
+def _socket(task: Task, fd: int) -> HostFile:
+    """A file of the host, which may be a socket. Raises: Errno(EBADF), Errno(ENOTSOCK) for files of ours."""
     file = task.fds.get(fd)
     if not isinstance(file, HostFile):
         raise Errno(ENOTSOCK)
-    return PASS_ON if flags & MSG_DONTWAIT else file.pass_on(task, fd, events)
+    return file
