@@ -10,11 +10,15 @@ Callback = Callable[[int], object]
 
 
 class Master:
-    """Calls the callback of each fd that has events. An epoll that is itself registered here is read by its owner."""
+    """Calls the callback of each fd that has events. An epoll that is itself registered here is read by its owner.
+
+    Several are called in the order in which they were registered: the host's is that of interrupts.
+    """
 
     def __init__(self) -> None:
         self._epoll = select.epoll()
-        self._callbacks: dict[int, Callback] = {}
+        self._callbacks: dict[int, tuple[int, Callback]] = {}  # by fd, with the order of registration
+        self._registered = 0  # so far
 
     def __len__(self) -> int:
         return len(self._callbacks)
@@ -22,7 +26,8 @@ class Master:
     def register(self, fd: int, events: int, callback: Callback) -> None:
         """Watch `fd` for `events` (EPOLLET among them, if wanted). EPOLLERR and EPOLLHUP always come, even for 0."""
         self._epoll.register(fd, events)
-        self._callbacks[fd] = callback
+        self._registered += 1
+        self._callbacks[fd] = (self._registered, callback)
 
     def unregister(self, fd: int) -> None:
         """Forget `fd`, before it is closed."""
@@ -32,11 +37,15 @@ class Master:
     def poll(self, timeout_s: float | None = 0) -> int:
         """Wait up to `timeout_s` real seconds (None: for ever) for events, call back; return how many fds had some."""
         events = self._epoll.poll(timeout_s)
-        for fd, mask in events:
-            # An earlier callback may have unregistered this one.
-            callback = self._callbacks.get(fd)
-            if callback is not None:
-                callback(mask)
+        if len(events) == 1:
+            ((fd, mask),) = events
+            self._callbacks[fd][1](mask)
+            return 1
+        for order, fd, mask in sorted((self._callbacks[fd][0], fd, mask) for fd, mask in events):
+            registered = self._callbacks.get(fd)
+            # An earlier callback may have unregistered this one, and its number may be another's.
+            if registered is not None and registered[0] == order:
+                registered[1](mask)
         return len(events)
 
     def close(self) -> None:

@@ -17,7 +17,7 @@ from tickless.abi.siginfo import SI_KERNEL, SI_TKILL, SI_USER, SigInfo
 from tickless.abi.signal import SIGCHLD, SIGRTMIN, SIGSEGV, STOPPING_BY_DEFAULT, sigmask
 from tickless.host import notify, ptrace
 from tickless.host.outside import OutsideSigInfo
-from tickless.host.tracee import IN_HOST, STOPPED, Tracee
+from tickless.host.tracee import IN_HOST, NEWBORN, STOPPED, Tracee
 from tickless.kernel.signals import ALL_SIGNALS
 
 if TYPE_CHECKING:
@@ -74,8 +74,11 @@ class SignalStops:
         return True
 
     def event_stop(self, task: Tracee, signo: int) -> None:
-        """A stop of PTRACE_INTERRUPT, or the first one of a new task."""
-        self.supervisor.life.stopped(task)
+        """A stop of PTRACE_INTERRUPT, or the first one of a new task, which waits for the token already."""
+        if task.place is NEWBORN:
+            task.place = STOPPED
+        else:
+            self.supervisor.life.stopped(task)
 
     def _repair_cancelled_call(self, task: Tracee) -> None:
         """A signal that came between a call and our receiving it has cancelled the call: the host must make it again.
