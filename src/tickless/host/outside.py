@@ -7,13 +7,16 @@ import signal
 import time
 from typing import TYPE_CHECKING
 
+from tickless.abi.arch import ARCH
 from tickless.abi.epoll import EPOLLIN
 from tickless.abi.errno import ERESTARTSYS
+from tickless.abi.numbers import name_of
 from tickless.abi.siginfo import SI_USER, SigInfo
 from tickless.host import ptrace
 from tickless.host.life_cycle import state_of
 from tickless.host.master import is_readable
 from tickless.host.tracee import IN_HOST, STOPPED, Tracee
+from tickless.kernel.registry import Unserved
 from tickless.kernel.signals import send_signal
 from tickless.kernel.task import BLOCKED
 
@@ -199,6 +202,7 @@ class Outside:
             task.state = IN_HOST
             supervisor.in_host.add(task)
             self._note(task, "waits in a call of Linux that nobody foresaw: the others go on, after real time")
+            supervisor.kernel.name_once(task, Unserved("TL502", f"waiting in {_call_of(task)}", 0))
         elif state == "R" and task.idle_ticks > COMPUTING_TICKS and supervisor.kernel.ready:
             ptrace.interrupt(task.tid)
             self._note(task, "computes without a call: the others have their turn, after real time")
@@ -209,3 +213,15 @@ class Outside:
         listener = self.supervisor.kernel.listener
         if listener is not None:
             listener.noted(task, what)
+
+
+def _call_of(task: Tracee) -> str:
+    """The call in which the host has the task, trapped or not. proc_pid_syscall(5)."""
+    try:
+        with open(f"/proc/{task.tid}/syscall") as file:
+            number = file.read().split()[0]
+    except OSError:
+        number = "running"
+    if not number.isdigit():
+        return "a call of Linux"
+    return name_of(ARCH, int(number))

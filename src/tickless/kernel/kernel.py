@@ -216,13 +216,18 @@ class Kernel:
 
     def refuse(self, task: Task, unserved: Unserved) -> NoReturn:
         """Name something that is not served, once, and fail with the errno that Linux would give."""
-        if unserved not in self.refused:
-            self.refused.add(unserved)
-            if self.on_refused is not None:
-                self.on_refused(task, unserved)
-            if self.listener is not None:
-                self.listener.refused(task, unserved)
+        self.name_once(task, unserved)
         raise Errno(unserved.errno)
+
+    def name_once(self, task: Task, unserved: Unserved) -> None:
+        """Tell the user of something that is not served; the same thing only once."""
+        if unserved in self.refused:
+            return
+        self.refused.add(unserved)
+        if self.on_refused is not None:
+            self.on_refused(task, unserved)
+        if self.listener is not None:
+            self.listener.refused(task, unserved)
 
     def new_inode(self) -> int:
         """A number that no other file has. stat(2)."""

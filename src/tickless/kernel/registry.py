@@ -78,7 +78,7 @@ class Unserved:
 
     id: str  # stable: TLnnn
     what: str  # as the diagnostic names it
-    errno: int
+    errno: int  # 0: it does not fail, but what it does may be wrong
 
 
 @overload
