@@ -1,7 +1,10 @@
 """seccomp_unotify(2): receive the calls that a filter traps, and answer them.
 
-A hot loop binds `RECEIVE`, `SEND`, `ZEROED`, `unpack_notification` and `pack_answer` into locals; everyone else calls
-the functions. All of them raise OSError(ENOENT) when the call is over without us: its task was killed or interrupted.
+A hot loop binds `RECEIVE`, `SEND`, `unpack_notification` and `pack_answer_into` into locals; everyone else calls the
+functions. All of them raise OSError(ENOENT) when the call is over without us: its task was killed or interrupted.
+
+Buffers are bytearrays: of bytes, ioctl() first finds out that it cannot write to them, which takes it as long as the
+system call itself.
 """
 
 import errno
@@ -28,15 +31,18 @@ ANSWER = Struct("QqiI")  # struct seccomp_notif_resp: id, value, error, flags
 ADDED_FD = Struct("QIIII")  # struct seccomp_notif_addfd: id, flags, our fd, number, flags of the new fd
 ID = Struct("Q")
 
+NOTIFICATION_SIZE = NOTIFICATION.size
+ANSWER_SIZE = ANSWER.size
+
 unpack_notification = NOTIFICATION.unpack
-pack_answer = ANSWER.pack
-ZEROED = bytes(NOTIFICATION.size)
-"""What RECEIVE wants to get. ioctl() copies bytes, so the same ones serve for every call."""
+pack_answer_into = ANSWER.pack_into
 
 
 def receive(listener: int) -> Notification:
     """Wait for the next trapped call. OSError: EINTR by a signal, ENOENT if its task went away meanwhile."""
-    notification: Notification = unpack_notification(ioctl(listener, RECEIVE, ZEROED))
+    buffer = bytearray(NOTIFICATION_SIZE)  # zeroes, or RECEIVE refuses it
+    ioctl(listener, RECEIVE, buffer)
+    notification: Notification = unpack_notification(buffer)
     return notification
 
 
@@ -51,12 +57,12 @@ def receive_uninterrupted(listener: int) -> Notification:
 
 def answer(listener: int, notification_id: int, value: int, error: int) -> None:
     """End the call: it returns `value`, or fails with `error`, a negative errno (0: none)."""
-    ioctl(listener, SEND, pack_answer(notification_id, value, error, 0))
+    ioctl(listener, SEND, bytearray(ANSWER.pack(notification_id, value, error, 0)))
 
 
 def pass_on(listener: int, notification_id: int) -> None:
     """Let the host make the call, with the arguments that the task's registers hold."""
-    ioctl(listener, SEND, pack_answer(notification_id, 0, 0, CONTINUE))
+    ioctl(listener, SEND, bytearray(ANSWER.pack(notification_id, 0, 0, CONTINUE)))
 
 
 def add_fd(

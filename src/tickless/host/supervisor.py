@@ -19,6 +19,7 @@ from tickless.abi.errno import ERESTART_RESTARTBLOCK, ERESTARTSYS
 from tickless.abi.numbers import number_of
 from tickless.abi.time import CLOCK_BOOTTIME, CLOCK_REALTIME
 from tickless.host import notify
+from tickless.host.cgroup_events import CgroupEvents
 from tickless.host.chance import Chance
 from tickless.host.idle import Idle
 from tickless.host.life_cycle import LifeCycle
@@ -83,10 +84,12 @@ class Supervisor:
         self.life = LifeCycle(self)
         self.stops = SignalStops(self, trapped)
         self.idle = Idle(self)
+        self.cgroup_events = CgroupEvents(self)
         self.outside = Outside(self)
         kernel.host = Processes(self)
         self.runner: Tracee | None = None
         self.notification = 0  # the id of the call being served
+        self._answer = bytearray(notify.ANSWER_SIZE)  # the last one that was given
         self.attention = False  # something came that `attend` has to look at before anybody is waited for
         self.may_release = False  # last references may have gone: find out before the next call is served
         self.slice_left = SLICE
@@ -142,13 +145,15 @@ class Supervisor:
         task = self.runner
         assert task is not None, "nobody holds the token"
         tid, clock, costs, table, ready = task.tid, self.kernel.clock, self.costs, self.kernel.table, self.kernel.ready
-        listener, call, unpack, pack = self.listener, ioctl, notify.unpack_notification, notify.pack_answer
-        receive, send, zeroed, passed_on = notify.RECEIVE, notify.SEND, notify.ZEROED, notify.CONTINUE
+        listener, call, unpack, pack_into = self.listener, ioctl, notify.unpack_notification, notify.pack_answer_into
+        receive, send, size, passed_on = notify.RECEIVE, notify.SEND, notify.NOTIFICATION_SIZE, notify.CONTINUE
+        answer = self._answer
         task_clock, consumed = task.clock, task.signals.consumed
         self.kernel.current = task
         while not self.attention:  # a stop may have come while the last answer was given: nobody would wake us
-            received = unpack(call(listener, receive, zeroed))
-            note, who, _, number, _, address, a, b, c, d, e, f = received
+            buffer = bytearray(size)
+            call(listener, receive, buffer)
+            received = note, who, _, number, _, address, a, b, c, d, e, f = unpack(buffer)
             if task_clock.given is not None:
                 clock.now_ns = task_clock.take(clock.now_ns, address)
             clock.now_ns = now_ns = clock.now_ns + costs[number]
@@ -164,11 +169,16 @@ class Supervisor:
             if result.__class__ is int and not consumed and result > -ERESTARTSYS:
                 if task_clock.wanted:
                     self.give_clock(task)
-                call(listener, send, pack(note, result, 0, 0) if result >= 0 else pack(note, 0, result, 0))
+                if result >= 0:
+                    pack_into(answer, 0, note, result, 0, 0)
+                else:
+                    pack_into(answer, 0, note, 0, result, 0)
+                call(listener, send, answer)
             elif result is PASS_ON:
                 if task_clock.wanted:
                     self.give_clock(task)
-                call(listener, send, pack(note, 0, 0, passed_on))
+                pack_into(answer, 0, note, 0, 0, passed_on)
+                call(listener, send, answer)
             else:
                 self._took_a_call(task, received)
                 self.settle(task, self.kernel.take_result(task, result))
@@ -277,7 +287,8 @@ class Supervisor:
         self.take_token(task)
         self.give_clock(task)
         try:
-            ioctl(self.listener, notify.SEND, notify.pack_answer(task.notification, value, error, flags))
+            notify.pack_answer_into(self._answer, 0, task.notification, value, error, flags)
+            ioctl(self.listener, notify.SEND, self._answer)
         except OSError as failure:
             if failure.errno != ENOENT:
                 raise
@@ -354,12 +365,14 @@ class Supervisor:
             self.kernel.abandon_call(task)
         self.life.kill_all()
         self.placeholders.close()
+        self.cgroup_events.close()
         self.master.close()
         os.close(self.listener)
 
     def written(self, task: Task, fd: int) -> None:
         """The task writes to a host file: what is in flight holds the clock."""
         self.idle.note_written(task, fd)
+        self.cgroup_events.may_have_changed()
 
 
 def _noting_reads(entry: Entry | None) -> Entry:
