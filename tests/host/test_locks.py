@@ -1,0 +1,87 @@
+"""Waits that only the host can end, with the outside: locks, semaphores. What is like Linux is in tests/linux."""
+
+import fcntl
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.programs.harness import run_natively, run_virtually, running, tickless
+
+LIMIT_S = 20
+LOCKING = "import fcntl, os, sys; f = open(sys.argv[1], 'w'); print('waits', flush=True); {}; print('has it')"
+KINDS = {"flock": "fcntl.flock(f, fcntl.LOCK_EX)", "fcntl": "fcntl.lockf(f, fcntl.LOCK_EX)"}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_lock_that_somebody_outside_holds(kind: str, tmp_path: Path) -> None:
+    """flock(2), fcntl(2): it is waited for in real time, when nothing else can happen."""
+    held = tmp_path / "held"
+    take = fcntl.flock if kind == "flock" else fcntl.lockf
+    command = [sys.executable, "-c", LOCKING.format(KINDS[kind]), str(held)]
+    with held.open("w") as ours:
+        take(ours, fcntl.LOCK_EX)
+        with running(tickless(command), tmp_path / "run") as process:
+            assert process.stdout is not None
+            assert process.stdout.readline() == "waits\n"
+            with pytest.raises(subprocess.TimeoutExpired):
+                process.wait(0.1)
+            take(ours, fcntl.LOCK_UN)
+            out, _ = process.communicate(timeout=LIMIT_S)
+
+    assert out == "has it\n"
+
+
+def test_hours_pass_while_a_lock_is_held(tmp_path: Path) -> None:
+    """The clock jumps over the wait: nobody waits in the host."""
+    script = (
+        "(flock 9; echo first; sleep 10h; echo last) 9> lock & sleep 1h; exec 8> lock; "
+        "flock 8 && echo $(( $(date +%s) - start )); flock -w 60 8 && echo again; wait"
+    )
+    ended = run_virtually(["bash", "-c", f"start=$(date +%s); {script}"], tmp_path)
+
+    assert ended.stdout == "first\nlast\n36000\nagain\n"
+    assert ended.stderr == ""
+
+
+def test_a_lock_with_a_time_out(tmp_path: Path) -> None:
+    """flock(1), -w: an alarm ends the wait, with status 1."""
+    script = "(flock 9; sleep {0}) 9> lock & sleep {1}; exec 8> lock; flock -w {2} 8; echo $?; wait"
+    native = run_natively(["bash", "-c", script.format("0.6", "0.1", "0.2")], tmp_path)
+    virtual = run_virtually(["bash", "-c", script.format("6h", "1h", "7200")], tmp_path)
+
+    assert (native.stdout, virtual.stdout) == ("1\n", "1\n")
+
+
+def test_locks_that_block_each_other_are_a_deadlock(tmp_path: Path) -> None:
+    """With --no-external nobody else can let go of one."""
+    script = "exec 8> a 9> b; flock 8; (flock 8) 8> a & flock 9; exec 7> b; sleep 1; flock 7"
+    ended = run_virtually(["bash", "-c", script], tmp_path, ["--no-external"])
+
+    assert ended.status == 121
+    assert "waits in flock" in ended.stderr
+
+
+def test_what_blocks_in_linux_after_all_is_named(tmp_path: Path) -> None:
+    """connect(2): a Unix socket waits for room in its peer's queue, where tickless cannot wait for it."""
+    script = (
+        "import os, socket, time; listener = socket.socket(socket.AF_UNIX); listener.bind('s'); listener.listen(0)\n"
+        "clients = [socket.socket(socket.AF_UNIX) for _ in range(2)]\n"
+        "clients[0].connect('s')\n"
+        "if os.fork() == 0: clients[1].connect('s'); os._exit(0)\n"
+        "time.sleep(3600); [listener.accept() for _ in clients]; print(os.wait()[1])"
+    )
+    ended = run_virtually([sys.executable, "-c", script], tmp_path)
+
+    assert ended.stdout == "0\n"
+    assert "TL502: waiting in connect is not served (main.1); the clock may be wrong" in ended.stderr
+
+
+def test_a_task_cannot_be_traced_twice(tmp_path: Path) -> None:
+    """ptrace(2), EPERM: PTRACE_TRACEME of a task that is traced already."""
+    script = "import ctypes; print(ctypes.CDLL(None).ptrace(0, 0, 0, 0))"
+    ended = run_virtually([sys.executable, "-c", script], tmp_path)
+
+    assert ended.stdout == "-1\n"
+    assert "TL511: ptrace is not served" in ended.stderr
