@@ -79,6 +79,8 @@ class Outcome:
     blocked: Sequence[str] = ()  # of a deadlock: who waits for what
     processes: int = 0  # that there were
     threads: int = 0  # that there were, of all processes
+    refused: Sequence[str] = ()  # what was not served, by id
+    digest: str = ""  # of the trace: SHA-256; empty without one
 
     @property
     def killed_by(self) -> str:
@@ -132,7 +134,10 @@ def run(config: RunConfig, inherited: Inherited | None = None) -> Outcome:
         supervisor.finish()
         if trace is not None:
             trace.close()
-    return _outcome(supervisor, blocked, counts, time.monotonic_ns() - started_ns)
+    outcome = _outcome(supervisor, blocked, counts, time.monotonic_ns() - started_ns)
+    if config.trace_to is not None:
+        outcome.digest = config.trace_to.digest()
+    return outcome
 
 
 def _served_last(kernel: Kernel) -> str:
@@ -228,4 +233,5 @@ def _outcome(supervisor: Supervisor, blocked: Sequence[str], counts: CallCounts 
         processes=kernel.groups_started,
         threads=kernel.tasks_started,
         blocked=blocked,
+        refused=sorted(unserved.id for unserved in kernel.refused),
     )

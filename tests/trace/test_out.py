@@ -1,6 +1,7 @@
 """Where the lines go: at once, and only as long as there is room."""
 
 import errno
+import hashlib
 import os
 from pathlib import Path
 
@@ -70,3 +71,24 @@ def test_a_closed_writer_writes_nothing_and_leaves_other_files_alone(tmp_path: P
 def test_a_file_that_cannot_be_made_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         LineWriter.create(str(tmp_path / "no folder" / "trace"), pytest.fail)
+
+
+def test_the_digest_is_that_of_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "trace"
+    writer = LineWriter.create(str(path), pytest.fail)
+    empty = writer.digest()
+    writer.write("first")
+    writer.write("\udcff: no UTF-8")
+    writer.close()
+
+    assert empty == hashlib.sha256().hexdigest()
+    assert writer.digest() == hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def test_the_digest_is_of_all_lines_even_of_those_there_was_no_room_for(tmp_path: Path) -> None:
+    writers = [LineWriter.create("/dev/full", lambda line: None), LineWriter.create(str(tmp_path / "t"), pytest.fail)]
+    for writer in writers:
+        writer.write("first")
+        writer.write("second")
+
+    assert writers[0].digest() == writers[1].digest()

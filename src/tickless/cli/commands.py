@@ -163,6 +163,10 @@ OPTIONS = (
         help="Trace read,write or !futex or %time, as strace has it; to stderr without -o. "
         "Groups: %desc %file %memory %process %signal %time.",
     ),
+    _flag("--verify", help="Run PROGRAM twice, and show where the second trace differs from the first (status 122)."),
+    _option(
+        "--json", type=click.STRING, metavar="FILE", help="Write how the run ended to FILE as one object; - is stderr."
+    ),
     _flag("--stats", help="End with a table of what happened, on stderr."),
     _flag("--quiet", "-q", help="Say nothing that is not an error."),
     _flag("--verbose", "-v", help="Say how the run ended."),

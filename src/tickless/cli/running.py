@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
@@ -15,6 +16,7 @@ from tickless.host.launch import LaunchError
 from tickless.run import InternalError, Outcome, RunConfig, run
 
 if TYPE_CHECKING:
+    from tickless.cli.json_report import JsonReport
     from tickless.cli.status_line import StatusLine
     from tickless.host.inherited import Inherited
     from tickless.kernel.registry import Unserved
@@ -25,17 +27,38 @@ DEADLOCK, TIMED_OUT, FAILED, INTERRUPTED = 121, 124, 125, 130
 STDERR = 2
 
 
+@dataclass(frozen=True)
+class Failed:
+    """There is no outcome: PROGRAM could not start, or tickless made a mistake."""
+
+    message: str
+    exit_status: int
+
+
 def run_program(inherited: Inherited, argv: Sequence[str], options: dict[str, Any]) -> int:
     """Run it, say what there is to say, and return the exit status; a program killed by a signal takes us with it."""
-    config = _config(inherited, argv, options)
+    config = make_config(inherited, argv, options)
+    report = open_report(options)
+    if options["verify"]:
+        from tickless.cli.verifying import verify
+
+        return verify(config, inherited, options, report)
+    config.trace_to = _trace_to(options)
+    ended = run_once(config, inherited, options)
+    finish(config, ended, options, report)
+    return leave(ended)
+
+
+def run_once(config: RunConfig, inherited: Inherited, options: dict[str, Any]) -> Outcome | Failed:
+    """Run PROGRAM to its end, under the live line; what went wrong is said."""
     status_line = _status_line(options)
     if status_line is not None:
         status_line.attend(config)
     try:
-        outcome = run(config, inherited)
+        return run(config, inherited)
     except LaunchError as error:
         say(error.message)
-        return error.status
+        return Failed(error.message, error.status)
     except InternalError as error:
         return _report_mistake(error, verbose=options["verbose"])
     finally:
@@ -43,21 +66,21 @@ def run_program(inherited: Inherited, argv: Sequence[str], options: dict[str, An
             status_line.stop()
         if config.trace_to is not None:
             config.trace_to.close()
-    _report(outcome, options)
-    return _status(outcome)
 
 
-def _report_mistake(error: InternalError, *, verbose: bool) -> int:
+def _report_mistake(error: InternalError, *, verbose: bool) -> Failed:
     """A mistake of ours, in one line; -v adds what a report of it needs."""
-    say(f"internal error while serving {error}: {error.__cause__!r} (-v says more, please report it)")
+    message = f"internal error while serving {error}: {error.__cause__!r}"
+    say(f"{message} (-v says more, please report it)")
     if verbose:
         import traceback
 
         traceback.print_exception(error.__cause__)
-    return FAILED
+    return Failed(message, FAILED)
 
 
-def _config(inherited: Inherited, argv: Sequence[str], options: dict[str, Any]) -> RunConfig:
+def make_config(inherited: Inherited, argv: Sequence[str], options: dict[str, Any]) -> RunConfig:
+    """All of a run but where its trace goes."""
     config = RunConfig(
         argv=argv,
         env=_environment(inherited, options["env"]),
@@ -70,8 +93,7 @@ def _config(inherited: Inherited, argv: Sequence[str], options: dict[str, Any]) 
         grace_ns=options["grace"] or 0,
         external=not options["no_external"],
         timeout_ns=options["timeout"],
-        count_calls=options["stats"],
-        trace_to=_trace_to(options),
+        count_calls=options["stats"] or options["json"] is not None,
         trace_calls=options["expression"],
         on_refused=None if options["quiet"] else _say_refused,
     )
@@ -112,6 +134,7 @@ def _trace_to(options: dict[str, Any]) -> LineWriter | None:
 def _status_line(options: dict[str, Any]) -> StatusLine | None:
     """The live line, where somebody watches and nothing else is written on the way."""
     on_stderr = options["expression"] is not None and options["output"] is None
+    on_stderr = on_stderr or options["json"] == "-"
     if options["quiet"] or on_stderr or os.environ.get("CI") or not _is_terminal():
         return None
     from tickless.cli.status_line import StatusLine
@@ -124,10 +147,37 @@ def _is_terminal() -> bool:
 
 
 def _say_refused(task: Task, unserved: Unserved) -> None:
-    say(f"{unserved.id}: {unserved.what} is not served ({task.name}); it fails with {os.strerror(unserved.errno)}")
+    happens = f"it fails with {os.strerror(unserved.errno)}" if unserved.errno else "the clock may be wrong"
+    say(f"{unserved.id}: {unserved.what} is not served ({task.name}); {happens}")
 
 
-def _report(outcome: Outcome, options: dict[str, Any]) -> None:
+def open_report(options: dict[str, Any]) -> JsonReport | None:
+    """What --json writes to. Raises: click.UsageError."""
+    if options["json"] is None:
+        return None
+    from tickless.cli.json_report import JsonReport
+
+    return JsonReport(options["json"])
+
+
+def finish(
+    config: RunConfig,
+    ended: Outcome | Failed,
+    options: dict[str, Any],
+    report: JsonReport | None,
+    comparison: Mapping[str, Any] | None = None,
+) -> None:
+    """Say how it ended, to people and to tools. `comparison`: what --verify adds for tools."""
+    if isinstance(ended, Outcome):
+        _tell(ended, options)
+    if report is not None:
+        from tickless.cli.json_report import fields_of_failure, fields_of_outcome, fields_of_run
+
+        how = fields_of_failure(ended.message) if isinstance(ended, Failed) else fields_of_outcome(ended)
+        report.write(fields_of_run(config, exit_status(ended)) | dict(comparison or {}) | how)
+
+
+def _tell(outcome: Outcome, options: dict[str, Any]) -> None:
     if outcome.outcome == "deadlock":
         say("deadlock: nothing can happen any more")
         for line in outcome.blocked:
@@ -142,12 +192,22 @@ def _report(outcome: Outcome, options: dict[str, Any]) -> None:
             print_stats(outcome)
 
 
-def _status(outcome: Outcome) -> int:
-    if outcome.outcome == "signaled":
-        _die_of(os.WTERMSIG(outcome.status))
-    if outcome.outcome == "exited":
-        return os.WEXITSTATUS(outcome.status)
-    return {"until": 0, "deadlock": DEADLOCK, "timeout": TIMED_OUT, "interrupted": INTERRUPTED}[outcome.outcome]
+def exit_status(ended: Outcome | Failed) -> int:
+    """What a shell shows as $?."""
+    if isinstance(ended, Failed):
+        return ended.exit_status
+    if ended.outcome == "signaled":
+        return 128 + os.WTERMSIG(ended.status)
+    if ended.outcome == "exited":
+        return os.WEXITSTATUS(ended.status)
+    return {"until": 0, "deadlock": DEADLOCK, "timeout": TIMED_OUT, "interrupted": INTERRUPTED}[ended.outcome]
+
+
+def leave(ended: Outcome | Failed) -> int:
+    """The status to exit with, unless PROGRAM was killed by a signal: then it kills us, too."""
+    if isinstance(ended, Outcome) and ended.outcome == "signaled":
+        _die_of(os.WTERMSIG(ended.status))
+    return exit_status(ended)
 
 
 def _die_of(signo: int) -> NoReturn:

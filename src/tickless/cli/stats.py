@@ -51,6 +51,7 @@ def print_stats(outcome: Outcome) -> None:
         *_counted("calls served", outcome.calls, MOST_CALLS),
         *_counted("calls left to Linux", outcome.passed_on, 0),
         *((f"clock held by {reason}", f"{seconds:.3f} s of real time") for reason, seconds in outcome.held.items()),
+        *([("digest of the trace", outcome.digest)] if outcome.digest else []),
     ]
     names = max(len(name) for name, _ in rows)
     values = max(len(value) for _, value in rows if value.replace(",", "").isdigit())

@@ -160,7 +160,7 @@ def sysinfo(task: Task, info: Address) -> Result:
 
 @syscall
 def times(task: Task, buffer: TmsOut) -> Result:
-    """CLOCK_MONOTONIC in ticks of 10 ms; the CPU times of the process and of children that it awaited are the host's."""
+    """CLOCK_MONOTONIC in ticks of 10 ms; the CPU times of the process and of its awaited children are the host's."""
     kernel = task.kernel
     if buffer:
         used = (0, 0, 0, 0) if kernel.host is None else kernel.host.cpu_times(task.group)

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Callable
 
 
 class LineWriter:
-    """Lines to an open file. The first one that fails is said to `complain`, and ends the trace but not the run."""
+    """Lines to an open file. The first one that fails is said to `complain`, and ends the file but not the digest."""
 
     def __init__(self, fd: int, complain: Callable[[str], object]) -> None:
         self.fd: int | None = fd  # None: it failed, or is closed
         self.complain = complain
+        self._hash = hashlib.sha256()
 
     @classmethod
     def create(cls, path: str, complain: Callable[[str], object]) -> LineWriter:
@@ -20,15 +22,20 @@ class LineWriter:
 
     def write(self, line: str) -> None:
         """Write `line` and its newline."""
+        data = line.encode(errors="backslashreplace") + b"\n"
+        self._hash.update(data)
         if self.fd is None:
             return
-        data = line.encode(errors="backslashreplace") + b"\n"
         try:
             while data:
                 data = data[os.write(self.fd, data) :]
         except OSError as error:
             self.close()
             self.complain(f"the trace ends here: {error.strerror}")
+
+    def digest(self) -> str:
+        """What all lines so far come down to, in sha256sum's digits: that of the file, if there was room for it."""
+        return self._hash.hexdigest()
 
     def close(self) -> None:
         """Nothing more is written."""
