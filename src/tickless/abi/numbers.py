@@ -1,5 +1,7 @@
 """syscalls(2): which number a call has on which architecture."""
 
+from collections.abc import Mapping
+
 from tickless.abi import numbers_aarch64, numbers_x86_64
 from tickless.abi.arch import Arch
 
@@ -10,6 +12,11 @@ _NUMBERS: dict[Arch, dict[str, int]] = {
 _NAMES: dict[Arch, dict[int, str]] = {
     arch: {number: name for name, number in numbers.items()} for arch, numbers in _NUMBERS.items()
 }
+
+
+def names_of(arch: Arch) -> Mapping[int, str]:
+    """Return the names of all calls by number."""
+    return _NAMES[arch]
 
 
 def number_of(arch: Arch, name: str) -> int | None:

@@ -184,7 +184,7 @@ class Epoll(File):
             self.ready.clear()
             if watched & EPOLLONESHOT:
                 interest.events = watched & PRIVATE_BITS
-        elif self.wait_queue.waiters:
+        elif self._others_wait(task):
             self.wait_queue.wake_one(EPOLLIN)
         return 1
 
@@ -236,11 +236,15 @@ class Epoll(File):
                 interest.events = watched & PRIVATE_BITS
             elif not watched & EPOLLET:
                 ready[interest] = None
-        if ready and self.wait_queue.waiters:
+        if ready and self._others_wait(task):
             self.wait_queue.wake_one(EPOLLIN)
         if not count:
             raise Errno(EFAULT)
         return count
+
+    def _others_wait(self, task: Task) -> bool:
+        """Whether somebody besides `task`, which may itself sleep here and looks just now, waits for events."""
+        return len(self.wait_queue.waiters) > (1 if task.sleeping_on else 0)
 
     def _look_at(self, task: Task, interest: Interest) -> None:
         """A new or changed interest goes to the ready list if it is ready already."""
@@ -266,9 +270,9 @@ def _copy_singly(task: Task, address: int, found: list[tuple[Interest, int]]) ->
 
 
 def _wait_for_events(task: Task, epoll: Epoll, address: int, room: int, deadline_ns: int | None) -> Blocked:
-    """epoll_wait that has to sleep. Raises: Errno(EINTR): it is never made again. signal(7)."""
+    """epoll_wait that has found nothing and has to sleep. Raises: Errno(EINTR): it is never made again. signal(7)."""
     reported = yield from epoll.wait_queue.sleep_signalable_until(
-        task, lambda: epoll.report(task, address, room), deadline_ns, exclusive=True, interrupted_as=EINTR
+        task, lambda: epoll.report(task, address, room), deadline_ns, exclusive=True, interrupted_as=EINTR, looked=True
     )
     return reported or 0  # None: the deadline has passed
 

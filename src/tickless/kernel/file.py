@@ -95,4 +95,4 @@ class File:
 
     def sleep_and_attempt(self, task: Task, attempt: Callable[[], int | None], events: int) -> Result:
         """The blocking half of `attempt_or_sleep`."""
-        return cast(Blocked, self.queue_for(task).sleep_signalable_until(task, attempt, events=events))
+        return cast(Blocked, self.queue_for(task).sleep_signalable_until(task, attempt, events=events, looked=True))

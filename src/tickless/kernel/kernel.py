@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, NoReturn, Protocol
 
 from tickless.abi.arch import Arch
 from tickless.abi.errno import ERESTART_RESTARTBLOCK
-from tickless.abi.numbers import name_of
+from tickless.abi.numbers import names_of
 from tickless.kernel import job_control
 from tickless.kernel.clock import KTIME_MAX, Clock
 from tickless.kernel.errors import Errno
 from tickless.kernel.futex_queue import FutexTable
-from tickless.kernel.outcome import PASS_ON, Answer, Blocked, PassOn, Result
+from tickless.kernel.outcome import PASS_ON, Answer, PassOn, Result
 from tickless.kernel.registry import Entry, Registry, Unserved
 from tickless.kernel.task import BLOCKED, DEAD, READY, RUNNING, Task, ThreadGroup
 
@@ -69,6 +69,7 @@ class Kernel:
     ) -> None:
         self.clock = clock or Clock()
         self.architecture = architecture
+        self.call_names = names_of(architecture)  # by number
         self.choose = choose  # picks one of n ready tasks; None: the one that is ready longest
         self.tasks: dict[int, Task] = {}  # alive, by tid
         self.groups: dict[int, ThreadGroup] = {}  # alive or zombie, by tgid
@@ -94,8 +95,7 @@ class Kernel:
         if task.state is not BLOCKED:
             return
         task.state = READY
-        cause = self.cause or self._call_of_current()
-        task.woken_by = cause
+        task.woken_by = cause = self.cause or self._call_of_current()
         self.wakeups[cause] += 1
         self.ready.append(task)
         if self.listener is not None:
@@ -103,8 +103,9 @@ class Kernel:
 
     def pick(self) -> Task | None:
         """Take the next ready task out of the queue; tasks of a stopped process are held back until it goes on."""
-        while self.ready:
-            task = self._take_ready()
+        ready = self.ready
+        while ready:
+            task = ready.popleft() if self.choose is None else self._draw_ready(self.choose)
             if task.state is not READY:
                 continue
             if task.group.stopped_by:
@@ -113,10 +114,10 @@ class Kernel:
             return task
         return None
 
-    def _take_ready(self) -> Task:
-        if self.choose is None or len(self.ready) == 1:
+    def _draw_ready(self, choose: Callable[[int], int]) -> Task:
+        if len(self.ready) == 1:
             return self.ready.popleft()
-        index = self.choose(len(self.ready))
+        index = choose(len(self.ready))
         task = self.ready[index]
         del self.ready[index]
         return task
@@ -138,18 +139,40 @@ class Kernel:
 
     def take_result(self, task: Task, result: Result) -> Answer | None:
         """What a call's function gave: its answer, or None if it blocks from now on."""
-        if isinstance(result, int | PassOn):
+        if isinstance(result, (int, PassOn)):
             return result
         task.blocked_call = result
         return self.resume_call(task)
 
-    def resume_call(self, task: Task) -> Answer | None:
-        """Go on with a blocked call: its answer, or None if it blocks again."""
-        return self._step(task, next)
+    def resume_call(self, task: Task, error: Errno | None = None) -> Answer | None:
+        """Go on with a blocked call, at its sleep with `error`: its answer, or None if it blocks again."""
+        blocked = task.blocked_call
+        assert blocked is not None, f"{task} has no blocked call"
+        self.current = task
+        task.state = RUNNING
+        try:
+            if error is None:
+                next(blocked)
+            else:
+                blocked.throw(error)
+        except StopIteration as stop:
+            task.blocked_call = None
+            answer: Answer = stop.value
+            return answer
+        except Errno as failure:
+            task.blocked_call = None
+            return -failure.number
+        task.state = BLOCKED
+        if self.listener is not None:
+            self.listener.call_blocked(task)
+        if task.gives_way:
+            task.gives_way = False
+            self.make_ready(task)
+        return None
 
     def interrupt_call(self, task: Task) -> Answer | None:
         """End a sleeping call as a signal would: its answer, or None if no signal ends it."""
-        return self._step(task, lambda blocked: blocked.throw(Errno(task.interrupted_as)))
+        return self.resume_call(task, Errno(task.interrupted_as))
 
     def restart_call(self, task: Task, code: int) -> Result:
         """Make a call again that has failed with the restart code `code`, and no handler ran."""
@@ -161,28 +184,6 @@ class Kernel:
         entry = self.table[task.call]
         assert entry is not None, f"{task} has a restart code from a call of the host"
         return entry(task, *task.args)
-
-    def _step(self, task: Task, step: Callable[[Blocked], None]) -> Answer | None:
-        blocked = task.blocked_call
-        assert blocked is not None, f"{task} has no blocked call"
-        self.current = task
-        task.state = RUNNING
-        try:
-            step(blocked)
-        except StopIteration as stop:
-            task.blocked_call = None
-            answer: Answer = stop.value
-            return answer
-        except Errno as error:
-            task.blocked_call = None
-            return -error.number
-        task.state = BLOCKED
-        if self.listener is not None:
-            self.listener.call_blocked(task)
-        if task.gives_way:
-            task.gives_way = False
-            self.make_ready(task)
-        return None
 
     def abandon_call(self, task: Task) -> None:
         """Exit, exec or SIGKILL: the blocked call ends without an answer and leaves every queue."""
@@ -238,14 +239,10 @@ class Kernel:
 
     def handle_timer_irq(self, now_ns: int) -> int:
         """Do what is due at `now_ns` of CLOCK_MONOTONIC; return how many deadlines were met."""
-        if self.clock.next_due_ns > now_ns:
-            self.clock.now_ns = max(self.clock.now_ns, now_ns)
-            return 0
         self.cause = "timer"
-        try:
-            return self.clock.handle_timer_irq(now_ns)
-        finally:
-            self.cause = ""
+        met = self.clock.handle_timer_irq(now_ns)
+        self.cause = ""
+        return met
 
     def jump(self) -> bool:
         """Everybody waits: go to the next deadline and do what is due. False if there is none."""
@@ -280,7 +277,7 @@ class Kernel:
     def _call_of_current(self) -> str:
         if self.current is None or self.current.call is None:
             return "start"
-        return name_of(self.architecture, self.current.call)
+        return self.call_names.get(self.current.call, "an unknown call")
 
 
 def dispatch_table(architecture: Arch) -> list[Entry | None]:

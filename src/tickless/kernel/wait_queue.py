@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Protocol
 from tickless.abi.errno import EINTR, ERESTART_RESTARTBLOCK, ERESTARTSYS
 from tickless.abi.time import CLOCK_MONOTONIC
 from tickless.kernel.errors import Errno
+from tickless.kernel.signals import has_pending_signals
 
 if TYPE_CHECKING:
     from tickless.kernel.outcome import Blocked
@@ -46,8 +47,6 @@ class WaitQueue:
 
     def wake_all(self, events: int = ANY_EVENT) -> int:
         """Wake every waiter, but only one of the exclusive ones; return how many were woken."""
-        if not self.waiters:
-            return 0
         woken = 0
         exclusive_done = False
         for waiter in tuple(self.waiters):
@@ -55,12 +54,15 @@ class WaitQueue:
                 continue
             if waiter.wake(events):
                 woken += 1
-                exclusive_done = exclusive_done or waiter.exclusive
+                exclusive_done |= waiter.exclusive
         return woken
 
     def wake_one(self, events: int = ANY_EVENT) -> int:
         """Wake the exclusive waiter that came first and can be woken; return 0 or 1."""
-        return next((1 for waiter in tuple(self.waiters) if waiter.exclusive and waiter.wake(events)), 0)
+        for waiter in tuple(self.waiters):
+            if waiter.exclusive and waiter.wake(events):
+                return 1
+        return 0
 
     def wake_everybody(self, events: int = ANY_EVENT) -> None:
         """Wake every waiter, all exclusive ones too: what they wait for will never come."""
@@ -82,10 +84,18 @@ class WaitQueue:
         events: int = ANY_EVENT,
         exclusive: bool = False,
         interrupted_as: int = ERESTARTSYS,
+        looked: bool = False,
     ) -> Generator[None, None, int | None]:
         """`sleep_until` on this queue alone."""
         return sleep_until(
-            task, (self,), condition, deadline_ns, events=events, exclusive=exclusive, interrupted_as=interrupted_as
+            task,
+            (self,),
+            condition,
+            deadline_ns,
+            events=events,
+            exclusive=exclusive,
+            interrupted_as=interrupted_as,
+            looked=looked,
         )
 
 
@@ -126,8 +136,11 @@ def sleep_until(
     exclusive: bool = False,
     interrupted_as: int = ERESTARTSYS,
     signalable: bool = True,
+    looked: bool = False,
 ) -> Generator[None, None, int | None]:
     """Sleep until `condition` gives something, and return that; None when `deadline_ns` of `clock_id` has passed.
+
+    `looked`: it has just given nothing, and changed nothing by it, so it is not asked again before the first sleep.
 
     Raises: Errno(interrupted_as) for a pending signal that the task does not block.
     """
@@ -141,15 +154,16 @@ def sleep_until(
             queue.waiters[sleeper] = None
         while True:
             sleeper.woken = False
-            result = condition()
+            result = None if looked else condition()
             if result is not None:
                 return result
+            looked = False
             if deadline_ns is not None:
                 if clock.read(clock_id) >= deadline_ns:
                     return None
                 if alarm is None:
                     alarm = clock.arm(deadline_ns, sleeper.time_out, clock_id)
-            if signalable and task.has_pending_signals():
+            if signalable and has_pending_signals(task):
                 raise Errno(interrupted_as)
             if not sleeper.woken:  # looking at the condition may itself have changed something
                 yield
