@@ -24,11 +24,13 @@ from tickless.abi.arch import ARCH
 from tickless.abi.numbers import number_of
 from tickless.host import notify, ptrace, seccomp
 from tickless.host.inherited import Inherited
+from tickless.host.tsc import trap_tsc
 
 CANNOT_RUN_HERE, NOT_EXECUTABLE, NOT_FOUND = 125, 126, 127  # exit statuses, as env(1) has them
 
 CLONE_FILES = 0x400
 PR_SET_PDEATHSIG = 1
+GET_PERSONALITY, ADDR_NO_RANDOMIZE = 0xFFFFFFFF, 0x0040000  # personality(2)
 DEFAULT_PATH = "/bin:/usr/bin"  # of execvp(3) without PATH
 
 OPTIONS = (
@@ -179,6 +181,7 @@ class _Plan:
             self.inherited.restore()
             if self.cwd is not None:
                 os.chdir(self.cwd)
+            _settle_what_varies()
             step = FILTER
             listener = seccomp.install(self.filter)
             self.page[:] = REPORT.pack(listener, 0, 0)
@@ -276,6 +279,15 @@ def _all_signals_blocked() -> Iterator[None]:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _settle_what_varies() -> None:
+    """Let the program find the same addresses in every run, and virtual time in the TSC.
+
+    Where a container refuses the first, addresses differ; a program may ask for neither.
+    """
+    _libc.personality(_libc.personality(GET_PERSONALITY) | ADDR_NO_RANDOMIZE)
+    trap_tsc(_libc)
 
 
 def _strings(strings: Sequence[str]) -> ctypes.Array[ctypes.c_char_p]:

@@ -15,7 +15,7 @@ from tickless.abi.errno import EINTR, ERESTART_RESTARTBLOCK, ERESTARTNOHAND, ERE
 from tickless.abi.numbers import number_of
 from tickless.abi.siginfo import SI_KERNEL, SI_TKILL, SI_USER, SigInfo
 from tickless.abi.signal import SIGCHLD, SIGRTMIN, SIGSEGV, STOPPING_BY_DEFAULT, sigmask
-from tickless.host import notify, ptrace
+from tickless.host import notify, ptrace, tsc
 from tickless.host.outside import OutsideSigInfo
 from tickless.host.tracee import IN_HOST, NEWBORN, STOPPED, Tracee
 from tickless.kernel.signals import ALL_SIGNALS
@@ -43,7 +43,7 @@ class SignalStops:
         self._undo_suspend(task)
         self._repair_cancelled_call(task)
         theirs = SigInfo.unpack(ptrace.getsiginfo(task.tid))
-        if signo == SIGSEGV and theirs.code > 0 and self._rescue_clock(task, theirs.addr):
+        if signo == SIGSEGV and theirs.code > 0 and (self._read_tsc(task, theirs) or self._rescue_clock(task, theirs)):
             return
         rung = theirs.pid == self.pid and theirs.code in (SI_USER, SI_TKILL)
         thread_first = theirs.code == SI_TKILL
@@ -63,10 +63,19 @@ class SignalStops:
         task.injected = signo
         self.supervisor.life.stopped(task)
 
-    def _rescue_clock(self, task: Tracee, address: int) -> bool:
+    def _read_tsc(self, task: Tracee, fault: SigInfo) -> bool:
+        """A fault on rdtsc: it tells virtual time, and takes as long as any read of the clock."""
+        instruction = tsc.reading_instruction(task) if fault.code == SI_KERNEL else None
+        if instruction is None:
+            return False
+        tsc.complete(task, instruction, self.supervisor.read_clock(task))
+        self.supervisor.life.stopped(task)
+        return True
+
+    def _rescue_clock(self, task: Tracee, fault: SigInfo) -> bool:
         """A fault on the clock's cells, which the program has taken away: the read becomes a system call."""
         index = ptrace.REGISTERS.instruction_pointer
-        target = task.clock.rescue(address, ptrace.getregs(task.tid).words[index])
+        target = task.clock.rescue(fault.addr, ptrace.getregs(task.tid).words[index])
         if target is None:
             return False
         ptrace.poke_register(task.tid, index, target)
