@@ -199,16 +199,31 @@ class SignalStops:
         words[names.instruction_pointer] = saved.words[names.instruction_pointer] - _SYSCALL_INSTRUCTION
         for name, value in zip(names.arguments, (scratch, 0, scratch + 8, 8), strict=False):
             words[name] = value
-        ptrace.setregs(task.tid, registers)
-        ptrace.step(task.tid)
-        # Everybody else is parked, so the next call is this one.
-        received = notify.receive_uninterrupted(self.supervisor.listener)
-        assert received[1] == task.tid, "somebody runs without the token"
-        notify.pass_on(self.supervisor.listener, received[0])
-        status = self.supervisor.life.events.wait_for(task.tid)
-        if not os.WIFSTOPPED(status):
-            self.supervisor.life.take_in(task.tid, status)
+        cancelled = True
+        while cancelled:
+            ptrace.setregs(task.tid, registers)
+            ptrace.step(task.tid)
+            cancelled = not self._pass_on_next_call(task)
+            status = self.supervisor.life.events.wait_for(task.tid)
+            if not os.WIFSTOPPED(status):
+                self.supervisor.life.take_in(task.tid, status)
+                return False
+        return True
+
+    def _pass_on_next_call(self, task: Tracee) -> bool:
+        """Let the host make the call that the task is about to make; False if that was cancelled.
+
+        It may be, even with all signals blocked: until it has looked at its signals once more, the task takes itself
+        for one that has some.
+        """
+        listener = self.supervisor.listener
+        try:
+            received = notify.receive_uninterrupted(listener)
+        except FileNotFoundError:
             return False
+        # Everybody else is parked, so the next call is this one.
+        assert received[1] == task.tid, "somebody runs without the token"
+        notify.pass_on(listener, received[0])
         return True
 
     def _await_event_stop(self, task: Tracee) -> int | None:
