@@ -31,8 +31,12 @@ def tickless(argv: Sequence[str], options: Sequence[str] = ()) -> list[str]:
 
 
 def run_natively(argv: Sequence[str], directory: Path, *, limit_s: float = LIMIT_S) -> Ended:
-    """Run `argv` in an empty folder below `directory`."""
-    return run(list(argv), directory / "native", limit_s=limit_s)
+    """Run `argv` in an empty folder below `directory`.
+
+    It measures real time, so it gets the CPU before the other tests that run now, where we may give it.
+    """
+    first = ["nice", "-n", "-15"] if os.geteuid() == 0 else []
+    return run([*first, *argv], directory / "native", limit_s=limit_s)
 
 
 def run_virtually(

@@ -88,12 +88,12 @@ static long call_epoll_pwait(void) { struct epoll_event event; return epoll_pwai
 
 /* The rest of an interrupted sleep: 1 when a part is left. */
 static long call_nanosleep(void) {
-    struct timespec span = span_of_ms(FINISH_MS), left = {0, 0};
+    struct timespec span = span_of_ms(LONG_MS), left = {0, 0};
     long result = nanosleep(&span, &left);
     return left.tv_nsec > 0 ? 1 : result;
 }
 static long call_clock_nanosleep(void) {
-    struct timespec until = in_ms(CLOCK_MONOTONIC, FINISH_MS);
+    struct timespec until = in_ms(CLOCK_MONOTONIC, LONG_MS);
     errno = clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &until, NULL);
     return errno ? -1 : 0;
 }
@@ -105,7 +105,7 @@ static long take_usr1(const struct timespec *time) {
 }
 static long call_sigwaitinfo(void) { return take_usr1(NULL); }
 static long call_sigtimedwait(void) {
-    struct timespec span = span_of_ms(FINISH_MS);
+    struct timespec span = span_of_ms(LONG_MS);
     return take_usr1(&span);
 }
 
@@ -119,11 +119,11 @@ static long futex(int operation, uint32_t value, const struct timespec *time, ui
 static long futex_wait(void) { return futex(FUTEX_WAIT_PRIVATE, 0, NULL, 0); }
 static void futex_wake(void) { futex(FUTEX_WAKE_PRIVATE, 1, NULL, 0); }
 static long futex_wait_relative(void) {
-    struct timespec span = span_of_ms(2 * FINISH_MS);
+    struct timespec span = span_of_ms(LONG_MS);
     return futex(FUTEX_WAIT_PRIVATE, 0, &span, 0);
 }
 static long futex_wait_absolute(void) {
-    struct timespec until = in_ms(CLOCK_MONOTONIC, 2 * FINISH_MS);
+    struct timespec until = in_ms(CLOCK_MONOTONIC, LONG_MS);
     return futex(FUTEX_WAIT_BITSET_PRIVATE, 0, &until, FUTEX_BITSET_MATCH_ANY);
 }
 static long call_sem_wait(void) { return sem_wait(&semaphore); }
