@@ -44,6 +44,11 @@ class Events:
         """Whether the task's death is among the events."""
         return any(other == tid and not os.WIFSTOPPED(status) for other, status in self._events)
 
+    def has_any(self, tid: int) -> bool:
+        """Whether the task has an event now."""
+        self.collect()
+        return any(other == tid for other, _ in self._events)
+
     def has_exec(self, tgid: int) -> bool:
         """Whether an exec of the process is among the events."""
         return any(tid == tgid and status >> 8 == AT_EXEC for tid, status in self._events)

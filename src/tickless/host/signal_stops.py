@@ -6,6 +6,7 @@ when it was only our bell for one that somebody has read meanwhile.
 
 from __future__ import annotations
 
+import contextlib
 import os
 from struct import Struct
 from typing import TYPE_CHECKING
@@ -16,6 +17,7 @@ from tickless.abi.numbers import number_of
 from tickless.abi.siginfo import SI_KERNEL, SI_TKILL, SI_USER, SigInfo
 from tickless.abi.signal import SIGCHLD, SIGRTMIN, SIGSEGV, STOPPING_BY_DEFAULT, sigmask
 from tickless.host import notify, ptrace, tsc
+from tickless.host.master import is_readable
 from tickless.host.outside import OutsideSigInfo
 from tickless.host.tracee import IN_HOST, NEWBORN, STOPPED, Tracee
 from tickless.kernel.signals import ALL_SIGNALS
@@ -199,32 +201,35 @@ class SignalStops:
         words[names.instruction_pointer] = saved.words[names.instruction_pointer] - _SYSCALL_INSTRUCTION
         for name, value in zip(names.arguments, (scratch, 0, scratch + 8, 8), strict=False):
             words[name] = value
-        cancelled = True
-        while cancelled:
+        while True:
             ptrace.setregs(task.tid, registers)
             ptrace.step(task.tid)
-            cancelled = not self._pass_on_next_call(task)
+            made = self._pass_on_next_call(task)
             status = self.supervisor.life.events.wait_for(task.tid)
             if not os.WIFSTOPPED(status):
                 self.supervisor.life.take_in(task.tid, status)
                 return False
-        return True
+            if made:
+                return True
 
     def _pass_on_next_call(self, task: Tracee) -> bool:
-        """Let the host make the call that the task is about to make; False if that was cancelled.
+        """Let the host make the call that the task is about to make; False if the task has stopped without it.
 
-        It may be, even with all signals blocked: until it has looked at its signals once more, the task takes itself
-        for one that has some.
+        A call may be cancelled before we receive it, even with all signals blocked: until the task has looked at its
+        signals once more, it takes itself for one that has some.
         """
         listener = self.supervisor.listener
-        try:
-            received = notify.receive_uninterrupted(listener)
-        except FileNotFoundError:
-            return False
-        # Everybody else is parked, so the next call is this one.
-        assert received[1] == task.tid, "somebody runs without the token"
-        notify.pass_on(listener, received[0])
-        return True
+        while not self.supervisor.life.events.has_any(task.tid):
+            if not is_readable(listener):
+                os.sched_yield()
+                continue
+            with contextlib.suppress(FileNotFoundError):
+                received = notify.receive_uninterrupted(listener)
+                # Everybody else is parked, so the next call is this one.
+                assert received[1] == task.tid, "somebody runs without the token"
+                notify.pass_on(listener, received[0])
+                return True
+        return False
 
     def _await_event_stop(self, task: Tracee) -> int | None:
         """Wait for the stop that PTRACE_INTERRUPT asked for.
