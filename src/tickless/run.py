@@ -101,7 +101,7 @@ def run(config: RunConfig, inherited: Inherited | None = None) -> Outcome:
     trap_also = config.trace_calls.to_trap() if config.trace_calls else ()
     env = inherited.environment if config.env is None else config.env
     claim = choose_cpu(inherited.cpus)
-    launched = launch(config.argv, env, config.cwd, trapped_filter(trap_also), claim.cpu, inherited)
+    launched = launch(config.argv, env, config.cwd, trapped_filter(trap_also), claim.cpu, inherited, virtual_tsc=True)
     raise_descriptor_limit()
     supervisor = Supervisor(
         kernel,

@@ -78,14 +78,16 @@ def launch(
     cpu: int | None,
     inherited: Inherited | None = None,
     options: int = OPTIONS,
+    *,
+    virtual_tsc: bool = False,
 ) -> Launched:
     """Start `argv`, searched for in `env`'s PATH, and pin it and ourselves to `cpu`. Raises: LaunchError.
 
-    `inherited` says what else the program gets; None: what we have now. An ordinary user has to be dumpable until this
-    is done, or the host refuses to trace the child.
+    `inherited` says what else the program gets; None: what we have now. With `virtual_tsc` rdtsc is a SIGSEGV that the
+    caller has to serve. An ordinary user has to be dumpable until this is done, or the host refuses to trace the child.
     """
     inherited = inherited or Inherited.capture()
-    plan = _Plan(argv, env, cwd, filter_, inherited)
+    plan = _Plan(argv, env, cwd, filter_, inherited, virtual_tsc=virtual_tsc)
     if cpu is not None:
         os.sched_setaffinity(0, {cpu})
     if signal.getsignal(signal.SIGCHLD) is signal.SIG_IGN:
@@ -143,7 +145,14 @@ class _Plan:
     """One launch, made up before the child is there, so that the child has little left to do."""
 
     def __init__(
-        self, argv: Sequence[str], env: Mapping[str, str], cwd: str | None, filter_: bytes, inherited: Inherited
+        self,
+        argv: Sequence[str],
+        env: Mapping[str, str],
+        cwd: str | None,
+        filter_: bytes,
+        inherited: Inherited,
+        *,
+        virtual_tsc: bool,
     ) -> None:
         self.name = argv[0]
         self.path = os.fsencode(find_program(argv[0], env, cwd))
@@ -152,6 +161,7 @@ class _Plan:
         self.cwd = cwd
         self.filter = filter_
         self.inherited = inherited
+        self.virtual_tsc = virtual_tsc
         self.parent = os.getpid()
         self.page = mmap.mmap(-1, REPORT.size)
         self.page[:] = REPORT.pack(-1, 0, 0)
@@ -181,7 +191,10 @@ class _Plan:
             self.inherited.restore()
             if self.cwd is not None:
                 os.chdir(self.cwd)
-            _settle_what_varies()
+            # Where a container refuses this, addresses differ from run to run.
+            _libc.personality(_libc.personality(GET_PERSONALITY) | ADDR_NO_RANDOMIZE)
+            if self.virtual_tsc:
+                trap_tsc(_libc)
             step = FILTER
             listener = seccomp.install(self.filter)
             self.page[:] = REPORT.pack(listener, 0, 0)
@@ -279,15 +292,6 @@ def _all_signals_blocked() -> Iterator[None]:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
-def _settle_what_varies() -> None:
-    """Let the program find the same addresses in every run, and virtual time in the TSC.
-
-    Where a container refuses the first, addresses differ; a program may ask for neither.
-    """
-    _libc.personality(_libc.personality(GET_PERSONALITY) | ADDR_NO_RANDOMIZE)
-    trap_tsc(_libc)
 
 
 def _strings(strings: Sequence[str]) -> ctypes.Array[ctypes.c_char_p]:
