@@ -19,6 +19,8 @@ from tickless.kernel.host_file import HostFile
 from tickless.kernel.outcome import PASS_ON, Result
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from tickless.host.supervisor import Supervisor
     from tickless.kernel.file import File
     from tickless.kernel.host_file import HostReadiness
@@ -30,6 +32,17 @@ PLAIN = HostFile(pollable=False)
 POLLABLE = HostFile(pollable=True)
 
 
+class _Files(dict[int, "File"]):
+    """Files by number; one that is asked for and missing is looked up."""
+
+    def __init__(self, look_up: Callable[[int], File]) -> None:
+        super().__init__()
+        self._look_up = look_up
+
+    def __missing__(self, fd: int) -> File:
+        return self._look_up(fd)
+
+
 class HostFdTable:
     """The open files of the tasks that share a table."""
 
@@ -37,11 +50,10 @@ class HostFdTable:
         self.supervisor = supervisor
         self.host: HostReadiness | None = supervisor.readiness
         self.tids = [tid]  # the tasks that share it, the oldest first; any of them shows it in /proc
-        self.files: dict[int, File] = {}
+        self.files: dict[int, File] = _Files(self._look_up)
+        # The dictionary's own method: nearly every call asks for a file.
+        self.get: Callable[[int], File] = self.files.__getitem__
         self._task_files: TaskFiles | None = None  # opened when first needed, by way of tids[0]
-
-    def get(self, fd: int) -> File:
-        return self.files.get(fd) or self._look_up(fd)
 
     def install(self, file: File, *, cloexec: bool) -> int:
         supervisor = self.supervisor

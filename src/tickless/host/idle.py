@@ -61,7 +61,8 @@ class Idle:
         elif self.pace is not None:
             self._keep_pace(self.pace)
         elif not self.grace_s or not self._input_within(self.grace_s):
-            self._written.clear()
+            if self._written:
+                self._written.clear()
             supervisor.kernel.jump()
 
     def _keep_pace(self, pace: Pace) -> None:

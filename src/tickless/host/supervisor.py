@@ -84,7 +84,7 @@ class Supervisor:
         self.life = LifeCycle(self)
         self.stops = SignalStops(self, trapped)
         self.idle = Idle(self)
-        self.cgroup_events = CgroupEvents(self)
+        self.cgroup_events = CgroupEvents(self.idle)
         self.outside = Outside(self)
         kernel.host = Processes(self)
         self.runner: Tracee | None = None
@@ -113,11 +113,11 @@ class Supervisor:
                 self.attend()
             else:
                 task = kernel.pick()
-                if task is not None:
+                if task is None:
+                    self.idle.wait()
+                else:
                     assert isinstance(task, Tracee)
                     self.dispatch(task)
-                else:
-                    self.idle.wait()
 
     def end(self, why: str) -> None:
         """Stop after what is being done now."""
@@ -157,9 +157,11 @@ class Supervisor:
             if task_clock.given is not None:
                 clock.now_ns = task_clock.take(clock.now_ns, address)
             clock.now_ns = now_ns = clock.now_ns + costs[number]
-            if who != tid or self.may_release or clock.next_due_ns <= now_ns or (ready and self._slice_is_over(number)):
+            if who != tid or clock.next_due_ns <= now_ns or (ready and self._slice_is_over(number)):
                 self.receive(received, charged=True)
                 return
+            if self.may_release:
+                self.release()
             self.notification = task.notification = note
             task.call = number
             try:
@@ -275,17 +277,20 @@ class Supervisor:
             self.kernel.listener.call_left(task, answer)
         if isinstance(answer, PassOn):
             self.send(task, 0, 0, notify.CONTINUE)
-        elif answer <= -ERESTARTSYS and answer >= -ERESTART_RESTARTBLOCK:
+        elif -ERESTARTSYS >= answer >= -ERESTART_RESTARTBLOCK:
             self.stops.restart(task, -answer)
         elif task.signals.consumed:
             self.stops.take_from_host(task, answer)
+        elif answer >= 0:
+            self.send(task, answer, 0, 0)
         else:
-            self.send(task, max(answer, 0), min(answer, 0), 0)
+            self.send(task, 0, answer, 0)
 
     def send(self, task: Tracee, value: int, error: int, flags: int) -> None:
         """Let the call end and the task run."""
         self.take_token(task)
-        self.give_clock(task)
+        if task.clock.wanted:
+            self.give_clock(task)
         try:
             notify.pack_answer_into(self._answer, 0, task.notification, value, error, flags)
             ioctl(self.listener, notify.SEND, self._answer)
@@ -327,6 +332,7 @@ class Supervisor:
         """Do what has to be done before the next call is served: deaths, last closes, signals from outside."""
         self.attention = False
         self.life.reap()
+        self.cgroup_events.settle()
         self.outside.attend()
 
     def release(self) -> None:
@@ -335,23 +341,24 @@ class Supervisor:
         self.kernel.cause = "close"
         self.placeholders.drain()
         self.kernel.cause = ""
+        self.cgroup_events.settle()
         self.retry()
 
     def retry(self) -> bool:
         """Let calls try again that wait for a lock, a FIFO or the like; whether one of them can go on."""
+        if not self.retries:
+            return False
         self.kernel.cause = "lock"
-        try:
-            return self.retries.look()
-        finally:
-            self.kernel.cause = ""
+        woken = self.retries.look()
+        self.kernel.cause = ""
+        return woken
 
     def poll_host(self, timeout_s: float | None) -> int:
         """Hear what host files and the listener have to say; return how many spoke."""
         self.kernel.cause = "host file"
-        try:
-            return self.master.poll(timeout_s)
-        finally:
-            self.kernel.cause = ""
+        spoke = self.master.poll(timeout_s)
+        self.kernel.cause = ""
+        return spoke
 
     def tgkill(self, tgid: int, tid: int, signo: int) -> None:
         """Send a signal to one thread. Raises: ProcessLookupError."""

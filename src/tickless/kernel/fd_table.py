@@ -21,7 +21,7 @@ class FdTable(Protocol):
     host: HostReadiness | None  # how host files are asked and watched; None where there are none
     files: dict[int, File]  # by number, as far as they are known
 
-    def get(self, fd: int) -> File:
+    def get(self, fd: int, /) -> File:
         """The open file description that `fd` names. Raises: Errno(EBADF)."""
 
     def install(self, file: File, *, cloexec: bool) -> int:
