@@ -319,7 +319,7 @@ class LifeCycle:
             if group is self.main_group:
                 self.main_status = status
         self.supervisor.may_release = True
-        self.supervisor.cgroup_events.may_have_changed()
+        self.supervisor.cgroup_events.note_death()
         self.kernel.cause = "exit"
         process.exit_task(self.kernel, task, status)
         self.kernel.cause = ""

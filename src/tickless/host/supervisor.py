@@ -341,7 +341,7 @@ class Supervisor:
         self.kernel.cause = "close"
         self.placeholders.drain()
         self.kernel.cause = ""
-        self.cgroup_events.settle()
+        self.cgroup_events.settle_writes()
         self.retry()
 
     def retry(self) -> bool:
@@ -385,7 +385,7 @@ class Supervisor:
     def written(self, task: Task, fd: int) -> None:
         """The task writes to a host file: what is in flight holds the clock."""
         self.idle.note_written(task, fd)
-        self.cgroup_events.may_have_changed()
+        self.cgroup_events.note_write()
 
 
 def _noting_reads(entry: Entry | None) -> Entry:
