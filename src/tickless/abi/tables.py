@@ -38,6 +38,12 @@ ACCESS_MODES: Names = {"O_RDONLY": fcntl.O_RDONLY, "O_WRONLY": fcntl.O_WRONLY, "
 OPEN_FLAGS: Names = {"O_SYNC": fcntl.O_SYNC, "O_TMPFILE": fcntl.O_TMPFILE} | names_of(
     fcntl, "O_", but=("O_RDONLY", "O_WRONLY", "O_RDWR", "O_ACCMODE")
 )
+DUP_FLAGS: Names = {"O_CLOEXEC": fcntl.O_CLOEXEC}
+PIPE_FLAGS: Names = DUP_FLAGS | {
+    "O_NONBLOCK": fcntl.O_NONBLOCK,
+    "O_DIRECT": fcntl.O_DIRECT,
+    "O_NOTIFICATION_PIPE": fcntl.O_EXCL,
+}
 AT_FLAGS: Names = names_of(fcntl, "AT_", but=("AT_FDCWD", "AT_STATX_SYNC"))
 FCNTL_COMMANDS: Names = names_of(fcntl, "F_", but=("F_RDLCK", "F_WRLCK", "F_UNLCK"))
 CLOSE_RANGE: Names = names_of(fcntl, "CLOSE_RANGE_")
@@ -60,6 +66,10 @@ SI_CODES: Names = names_of(siginfo, "SI_")
 
 FUTEX_COMMANDS: Names = {
     name: value for name, value in names_of(futex, "FUTEX_").items() if value <= futex.FUTEX_LOCK_PI2
+}
+FUTEX_OPERATIONS: Names = FUTEX_COMMANDS | {
+    "FUTEX_PRIVATE_FLAG": futex.FUTEX_PRIVATE_FLAG,
+    "FUTEX_CLOCK_REALTIME": futex.FUTEX_CLOCK_REALTIME,
 }
 FUTEX2: Names = names_of(futex, "FUTEX2_", but=("FUTEX2_SIZE_",))
 FUTEX2_SIZES: Names = names_of(futex, "FUTEX2_SIZE_")

@@ -36,15 +36,19 @@ Extent = Literal["one", "next", "result", "string", "fd_bits"]
 class Decode:
     """How an argument is read from its register and how it prints.
 
-    `expression` is Python over the register's unsigned value, for which it has `{0}`.
+    `expression` is Python over the register's unsigned value, for which it has `{0}`. `names`: the flags or values
+    that print by name.
     """
 
-    __slots__ = ("expression", "kind", "show")
+    __slots__ = ("expression", "kind", "names", "show")
 
-    def __init__(self, expression: str, show: ShowValue, kind: Kind = "value") -> None:
+    def __init__(
+        self, expression: str, show: ShowValue, kind: Kind = "value", names: tables.Names | None = None
+    ) -> None:
         self.expression = expression
         self.show = show
         self.kind = kind
+        self.names = names or {}
 
 
 class Pointed(Decode):
@@ -75,12 +79,12 @@ class Pointed(Decode):
 
 def flags_type(names: dict[str, int], expression: str = UNSIGNED_32) -> Decode:
     """Return the type of an argument whose bits have these names."""
-    return Decode(expression, lambda value: join_flags(value, names))
+    return Decode(expression, lambda value: join_flags(value, names), names=names)
 
 
 def enum_type(names: dict[str, int], expression: str = SIGNED_32) -> Decode:
     """Return the type of an argument whose values have these names."""
-    return Decode(expression, lambda value: name_or_number(value, names))
+    return Decode(expression, lambda value: name_or_number(value, names), names=names)
 
 
 # Numbers.
@@ -124,9 +128,9 @@ SfdFlags = Annotated[int, flags_type(tables.SIGNALFD_FLAGS)]
 EpollCreateFlags = Annotated[int, flags_type(tables.EPOLL_CREATE_FLAGS)]
 EpollEvents = Annotated[int, flags_type(tables.EPOLL_EVENTS)]
 PollEvents = Annotated[int, flags_type(tables.POLL_EVENTS)]
-OpenFlags = Annotated[int, Decode(UNSIGNED_32, show.show_open_flags)]
-PipeFlags = Annotated[int, Decode(UNSIGNED_32, show.show_pipe_flags)]
-DupFlags = PipeFlags  # O_CLOEXEC alone
+OpenFlags = Annotated[int, Decode(UNSIGNED_32, show.show_open_flags, names=tables.ACCESS_MODES | tables.OPEN_FLAGS)]
+PipeFlags = Annotated[int, Decode(UNSIGNED_32, show.show_pipe_flags, names=tables.PIPE_FLAGS)]
+DupFlags = Annotated[int, Decode(UNSIGNED_32, show.show_pipe_flags, names=tables.DUP_FLAGS)]
 AtFlags = Annotated[int, flags_type(tables.AT_FLAGS)]
 CloseRangeFlags = Annotated[int, flags_type(tables.CLOSE_RANGE)]
 ReadWriteFlags = Annotated[int, flags_type(tables.READ_WRITE)]
@@ -134,13 +138,13 @@ FlockOperation = Annotated[int, flags_type(tables.FLOCK_OPERATIONS)]
 SpliceFlags = Annotated[int, flags_type(tables.SPLICE)]
 GetrandomFlags = Annotated[int, flags_type(tables.GETRANDOM)]
 TimerFlags = Annotated[int, flags_type(tables.TIMER_FLAGS)]
-CloneFlags = Annotated[int, Decode(UNSIGNED_64, show.show_clone_flags)]
+CloneFlags = Annotated[int, Decode(UNSIGNED_64, show.show_clone_flags, names=tables.CLONE_FLAGS)]
 UnshareFlags = Annotated[int, flags_type(tables.CLONE_FLAGS, UNSIGNED_64)]
 WaitOptions = Annotated[int, flags_type(tables.WAIT_OPTIONS)]
 PidfdOpenFlags = Annotated[int, flags_type(tables.PIDFD_OPEN)]
 PidfdSignalFlags = Annotated[int, flags_type(tables.PIDFD_SIGNAL)]
-FutexOp = Annotated[int, Decode(UNSIGNED_32, show.show_futex_operation)]
-Futex2Flags = Annotated[int, Decode(UNSIGNED_32, show.show_futex2_flags)]
+FutexOp = Annotated[int, Decode(UNSIGNED_32, show.show_futex_operation, names=tables.FUTEX_OPERATIONS)]
+Futex2Flags = Annotated[int, Decode(UNSIGNED_32, show.show_futex2_flags, names=tables.FUTEX2_SIZES | tables.FUTEX2)]
 MsgFlags = Annotated[int, flags_type(tables.MESSAGE_FLAGS)]
 StatxMask = Annotated[int, flags_type(tables.STATX_FIELDS)]
 
