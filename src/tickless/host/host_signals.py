@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import os
 import signal
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from tickless.abi.siginfo import SigInfo
+from tickless.host import ptrace
 
 if TYPE_CHECKING:
     from tickless.host.supervisor import Supervisor
@@ -56,6 +58,12 @@ class HostSignals:
         except ProcessLookupError:
             self.supervisor.attention = True  # it died: its status is on the way
         self._read_at = None
+
+    def chosen(self) -> None:
+        """The host may have chosen another thread, that is parked: a stop makes this one look for signals as well."""
+        if len(self.task.group.threads) > 1:
+            with suppress(ProcessLookupError):  # it has died
+                ptrace.interrupt(self.task.tid)
 
     def taken(self, info: SigInfo) -> None:
         self.consumed.append(info.signo)

@@ -83,6 +83,9 @@ class OwnSignals:
     def caught(self) -> int:
         return sigmask(*(signo for signo, action in self.actions.items() if action.handler not in (SIG_DFL, SIG_IGN)))
 
+    def chosen(self) -> None:
+        """It looks for signals whenever it returns to its program."""
+
     def ring(self, info: SigInfo, *, shared: bool) -> None:
         """SIGKILL needs no delivery."""
         if info.signo == SIGKILL:

@@ -49,6 +49,9 @@ class SignalState(Protocol):
     def ring(self, info: SigInfo, *, shared: bool) -> None:
         """A signal was queued for this task, or (`shared`) for its thread group."""
 
+    def chosen(self) -> None:
+        """This task is to take a signal of its thread group."""
+
     def taken(self, info: SigInfo) -> None:
         """A pending signal was taken by a read or a wait, so it will not be delivered."""
 
@@ -232,6 +235,8 @@ def send_signal(group: ThreadGroup, info: SigInfo, thread: Task | None = None, *
         target.signals.ring(info, shared=thread is None)
     group.signal_queue.wake_all(EPOLLIN)
     if taker is not None:
+        if thread is None:
+            taker.signals.chosen()
         kernel.make_ready(taker)
     return True
 
@@ -241,6 +246,7 @@ def retarget_shared_pending(group: ThreadGroup) -> None:
     if group.pending.mask:
         for thread in tuple(group.threads):
             if has_pending_signals(thread):
+                thread.signals.chosen()
                 group.kernel.make_ready(thread)
 
 
