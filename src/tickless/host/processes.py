@@ -81,7 +81,6 @@ class Processes:
         try:
             signal.pidfd_send_signal(child.pidfd, 0)
         except ProcessLookupError:
-            child.close_pidfd()
             return True
         except PermissionError:
             return False

@@ -65,7 +65,7 @@ class HostGroup(ThreadGroup):
     def open_pidfd(self) -> None:
         self.pidfd = os.pidfd_open(self.tgid)
 
-    def close_pidfd(self) -> None:
+    def released(self) -> None:
         if self.pidfd >= 0:
             os.close(self.pidfd)
             self.pidfd = -1

@@ -159,6 +159,7 @@ def release_memory(task: Task) -> None:
 def release_group(group: ThreadGroup) -> None:
     """The zombie is reaped: nothing of the process is left."""
     group.reaped = True
+    group.released()
     groups = group.kernel.groups
     if groups.get(group.tgid) is group:  # with a host, another may have its id by now
         del groups[group.tgid]

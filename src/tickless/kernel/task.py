@@ -126,6 +126,9 @@ class ThreadGroup:
         """Take the token away from all threads until SIGCONT or SIGKILL."""
         self.kernel.stop(self, signo)
 
+    def released(self) -> None:
+        """The zombie is reaped."""
+
     def resume_stopped(self) -> None:
         """SIGCONT: let the threads go on."""
         self.kernel.resume_stopped(self)
