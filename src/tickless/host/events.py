@@ -49,6 +49,14 @@ class Events:
         self.collect()
         return any(other == tid for other, _ in self._events)
 
+    def take_exec(self, tgid: int) -> Event | None:
+        """The exec of the process."""
+        return self.take(lambda tid, status: tid == tgid and status >> 8 == AT_EXEC)
+
+    def forget(self, tid: int) -> None:
+        """Drop what there is of a task."""
+        self._events = deque(event for event in self._events if event[0] != tid)
+
     def has_exec(self, tgid: int) -> bool:
         """Whether an exec of the process is among the events."""
         return any(tid == tgid and status >> 8 == AT_EXEC for tid, status in self._events)

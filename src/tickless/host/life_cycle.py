@@ -41,7 +41,7 @@ class LifeCycle:
         self.supervisor = supervisor
         self.kernel = supervisor.kernel
         self.vdso = VdsoImage.of_this_kernel()
-        self.dying: set[ThreadGroup] = set()  # sent SIGKILL: nobody runs before they are dead
+        self.dying: list[ThreadGroup] = []  # sent SIGKILL, in this order: nobody runs before they are dead
         self.early: set[int] = set()  # tids whose first stop was reaped before their parent's event
         self.events = Events()
         self.main_status: int | None = None  # PROGRAM's wait status
@@ -178,9 +178,11 @@ class LifeCycle:
             self.events.collect()
             if (event := self.events.take(self._is_stop)) is not None:
                 self._handle_stop(*event)
+            elif self.dying:
+                self._await_the_dying(self.dying[0])
             elif (event := self.events.take(self._is_death)) is not None:
                 self._died(event)
-            elif not self._await_the_dying():
+            else:
                 return
 
     def _is_stop(self, tid: int, status: int) -> bool:
@@ -190,15 +192,13 @@ class LifeCycle:
         # Of a leader that had left before its threads the last of them will ask.
         return tid in self.kernel.tasks
 
-    def _await_the_dying(self) -> bool:
-        """Wait for a thread of a process that was killed; False when there is none."""
-        for group in sorted(self.dying, key=lambda group: group.tgid):
-            if group.threads:
-                tid = group.threads[-1].tid  # the leader's status comes last
-                self.take_in(tid, self.events.wait_for(tid))
-                return True
-            self.dying.discard(group)
-        return False
+    def _await_the_dying(self, group: ThreadGroup) -> None:
+        """Wait for a thread of a process that was killed."""
+        if group.threads:
+            tid = group.threads[-1].tid  # the leader's status comes last
+            self.take_in(tid, self.events.wait_for(tid))
+        else:
+            self.dying.remove(group)
 
     def take_in(self, tid: int, status: int) -> None:
         """Handle an event that was waited for."""
@@ -235,6 +235,7 @@ class LifeCycle:
             assert isinstance(other, Tracee)
             self._forget(other)
             process.exit_task(self.kernel, other, None)
+            self.events.forget(other.tid)  # its status came before
         task.memory.leave(task.tid)
         task.memory = AddressSpace(task.tid)
         task.fds.leave(task.tid)
@@ -285,7 +286,10 @@ class LifeCycle:
         group = task.group
         assert isinstance(task, Tracee)
         if not self._dies_with_its_group(task):
-            self._bury(task, status)
+            if (called_exec := self.events.take_exec(group.tgid)) is not None:
+                self._handle_stop(*called_exec)  # which ends all threads but one, in order of birth
+            else:
+                self._bury(task, status)
             return
         statuses = {tid: status}
         leader_last = sorted(group.threads, key=lambda thread: thread.tid == group.tgid)

@@ -148,7 +148,7 @@ class Supervisor:
         listener, call, unpack, pack_into = self.listener, ioctl, notify.unpack_notification, notify.pack_answer_into
         receive, send, size, passed_on = notify.RECEIVE, notify.SEND, notify.NOTIFICATION_SIZE, notify.CONTINUE
         answer = self._answer
-        task_clock, consumed = task.clock, task.signals.consumed
+        task_clock, consumed, dying = task.clock, task.signals.consumed, self.life.dying
         self.kernel.current = task
         while not self.attention:  # a stop may have come while the last answer was given: nobody would wake us
             buffer = bytearray(size)
@@ -168,7 +168,7 @@ class Supervisor:
                 result = table[number](task, a, b, c, d, e, f)
             except Errno as error:
                 result = -error.number
-            if result.__class__ is int and not consumed and result > -ERESTARTSYS:
+            if result.__class__ is int and not consumed and not dying and result > -ERESTARTSYS:
                 if task_clock.wanted:
                     self.give_clock(task)
                 if result >= 0:
@@ -273,8 +273,12 @@ class Supervisor:
             if self.runner is task:
                 self.runner = None
             return
+        if self.life.dying:
+            self.attend()
         if self.kernel.listener is not None:
             self.kernel.listener.call_left(task, answer)
+        if task.state is DEAD:
+            return
         if isinstance(answer, PassOn):
             self.send(task, 0, 0, notify.CONTINUE)
         elif -ERESTARTSYS >= answer >= -ERESTART_RESTARTBLOCK:
@@ -366,8 +370,9 @@ class Supervisor:
             raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
 
     def kill_group(self, group: ThreadGroup) -> None:
-        """SIGKILL a process; its deaths are taken in before the next call is served."""
-        self.life.dying.add(group)
+        """SIGKILL a process; its deaths are taken in before the call that does it returns."""
+        if group not in self.life.dying:
+            self.life.dying.append(group)
         self.attention = True
         os.kill(group.tgid, signal.SIGKILL)
 
