@@ -1,0 +1,39 @@
+"""What a user can do about each thing that tickless does not serve, by id: the last part of docs/coverage.md."""
+
+# Ids that no program under a host can get: they are for programs on the bare kernel.
+WITHOUT_HOST = {"TL112", "TL430"}
+
+WHAT_TO_DO = {
+    "TL110": "Watch queues carry events of the host's kernel. Its makers fall back when pipe2 fails: ENOPKG is what a "
+    "kernel gives that was built without them.",
+    "TL111": "SIGIO for a pipe is not sent. Wait for it with epoll or poll.",
+    "TL113": "No program is known that locks a pipe. Locks on files are served.",
+    "TL114": "Without O_ASYNC on them there is no owner to tell. Wait with epoll or poll.",
+    "TL120": "Pipes live in tickless, so Linux cannot splice them. Programs that splice have a path with read and "
+    "write for files that cannot: EINVAL leads there.",
+    "TL121": "As TL120.",
+    "TL122": "As TL120.",
+    "TL123": "As TL120. sendfile between files and sockets is Linux's and works.",
+    "TL130": "Completions would arrive in memory, past the clock. Libraries fall back to epoll, as on an older kernel; "
+    "some take a switch (libuv: UV_USE_IO_URING=0).",
+    "TL301": "In a pid namespace the numbers of the program would not be those that tickless sees. Start the program "
+    "without it (systemd: PrivatePIDs=no; bubblewrap: no --unshare-pid), or start tickless inside.",
+    "TL302": "The clocks are tickless's already: --start sets CLOCK_REALTIME.",
+    "TL303": "rdtsc gives virtual time here, and a program that traps it by itself would get in the way.",
+    "TL401": "glibc has not used it since 2.25; its condition variables work, also with priority inheritance mutexes.",
+    "TL402": "As TL401.",
+    "TL403": "Use a futex without a node.",
+    "TL410": "Computing takes no virtual time, so it would never come to its end. Sleep on CLOCK_MONOTONIC.",
+    "TL420": "The kernel's time zone is only used by old file systems. Set TZ.",
+    "TL421": "Hardware clocks are the host's. Set CLOCK_REALTIME, or let --at SPAN:jump=SPAN do it.",
+    "TL423": "The clock has no drift that would have to be slewed away: it is exact. An NTP daemon should be started "
+    "in a mode that steps, or not at all.",
+    "TL424": "As TL421.",
+    "TL440": "Computing takes no virtual time, so it would never fire. Profilers by CPU time belong to a run without "
+    "tickless.",
+    "TL501": "A thread waited in a call for a file whose number another thread has closed and reused. Let it end its "
+    "waits before it closes: on Linux, too, such a close is an error in most programs.",
+    "TL510": "Open one end: O_RDONLY or O_WRONLY.",
+    "TL511": "A task is traced by tickless already, and Linux allows one tracer. Debug the program without tickless, "
+    "or read its trace (-o).",
+}
