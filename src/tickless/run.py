@@ -98,30 +98,10 @@ def run(config: RunConfig, inherited: Inherited | None = None) -> Outcome:
     inherited = inherited or Inherited.capture()
     kernel = _make_kernel(config)
     trace = _listen(config, kernel)
-    trap_also = config.trace_calls.to_trap() if config.trace_calls else ()
-    env = inherited.environment if config.env is None else config.env
-    claim = choose_cpu(inherited.cpus)
-    launched = launch(config.argv, env, config.cwd, trapped_filter(trap_also), claim.cpu, inherited, virtual_tsc=True)
-    raise_descriptor_limit()
-    supervisor = Supervisor(
-        kernel,
-        launched,
-        costs=_costs(config),
-        cpus=inherited.cpus,
-        trapped=trapped_numbers(trap_also),
-        seed=config.seed or 0,
-    )
-    # Undumpable, a program of the same uid can open neither our memory nor our fds.
-    ctypes.PyDLL(None).prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)
-    pass_on_unserved(kernel.table, trap_also)
+    claim = choose_cpu(inherited.cpus)  # ours as long as it lives
+    supervisor = _launch(config, inherited, kernel, claim.cpu)
     counts = _count_calls(config, kernel)
     _arm_scenario(config, supervisor)
-    supervisor.idle.grace_s = config.grace_ns / 1e9
-    supervisor.idle.external = config.external
-    if config.speed is not None:
-        from tickless.host.pace import Pace
-
-        supervisor.idle.pace = Pace(kernel.clock.now_ns, config.speed)
     try:
         supervisor.outside.install()
         if config.on_start is not None:
@@ -138,6 +118,32 @@ def run(config: RunConfig, inherited: Inherited | None = None) -> Outcome:
     if config.trace_to is not None:
         outcome.digest = config.trace_to.digest()
     return outcome
+
+
+def _launch(config: RunConfig, inherited: Inherited, kernel: Kernel, cpu: int | None) -> Supervisor:
+    """PROGRAM before its first instruction, and the supervisor that serves it."""
+    trap_also = config.trace_calls.to_trap() if config.trace_calls else ()
+    env = inherited.environment if config.env is None else config.env
+    launched = launch(config.argv, env, config.cwd, trapped_filter(trap_also), cpu, inherited, virtual_tsc=True)
+    raise_descriptor_limit()
+    supervisor = Supervisor(
+        kernel,
+        launched,
+        costs=_costs(config),
+        cpus=inherited.cpus,
+        trapped=trapped_numbers(trap_also),
+        seed=config.seed or 0,
+    )
+    # Undumpable, a program of the same uid can open neither our memory nor our fds.
+    ctypes.PyDLL(None).prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)
+    pass_on_unserved(kernel.table, trap_also)
+    supervisor.idle.grace_s = config.grace_ns / 1e9
+    supervisor.idle.external = config.external
+    if config.speed is not None:
+        from tickless.host.pace import Pace
+
+        supervisor.idle.pace = Pace(kernel.clock.now_ns, config.speed)
+    return supervisor
 
 
 def _served_last(kernel: Kernel) -> str:
