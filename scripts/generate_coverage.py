@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from answers import Answers, answers_of
-from refusals import WHAT_TO_DO, WITHOUT_HOST
+from refusals import TOLD, WHAT_TO_DO, WITHOUT_HOST
 from time_sources import CHANCE_SOURCES, TIME_SOURCES, UNTRIED
 
 import tickless.run  # declares every call
@@ -205,11 +205,10 @@ def id_table(calls: Sequence[Call]) -> str:
     errors = {unserved.id: unserved for unserved in Registry.unserved.values() if unserved.id not in WITHOUT_HOST}
     missing = errors.keys() - WHAT_TO_DO.keys()
     assert not missing, f"scripts/refusals.py has nothing for {sorted(missing)}"
-    rows = [
-        (f'<a id="{id.lower()}"></a>{id}', unserved.what, errno_name(unserved.errno), WHAT_TO_DO[id])
-        for id, unserved in sorted(errors.items())
-    ]
-    return table(("id", "not served", "fails with", "what to do"), rows)
+    rows = {id: (it.what, errno_name(it.errno), WHAT_TO_DO[id]) for id, it in errors.items()}
+    rows |= {id: (what, "–", advice) for id, (what, advice) in TOLD.items()}
+    anchored = [(f'<a id="{id.lower()}"></a>{id}', *row) for id, row in sorted(rows.items())]
+    return table(("id", "not served", "fails with", "what to do"), anchored)
 
 
 if __name__ == "__main__":

@@ -3,6 +3,15 @@
 # Ids that no program under a host can get: they are for programs on the bare kernel.
 WITHOUT_HOST = {"TL112", "TL430"}
 
+# What is told, but refused to nobody: what it is, and what to do.
+TOLD = {
+    "TL502": (
+        "waiting in a call that nobody foresaw",
+        "The call goes on in Linux and comes to its end, but the clock may jump meanwhile. The line names the call: "
+        "please report it.",
+    ),
+}
+
 WHAT_TO_DO = {
     "TL110": "Watch queues carry events of the host's kernel. Its makers fall back when pipe2 fails: ENOPKG is what a "
     "kernel gives that was built without them.",

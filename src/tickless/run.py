@@ -239,5 +239,5 @@ def _outcome(supervisor: Supervisor, blocked: Sequence[str], counts: CallCounts 
         processes=kernel.groups_started,
         threads=kernel.tasks_started,
         blocked=blocked,
-        refused=sorted(unserved.id for unserved in kernel.refused),
+        refused=sorted({unserved.id for unserved in kernel.refused}),
     )

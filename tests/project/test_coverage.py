@@ -1,5 +1,6 @@
 """docs/coverage.md: as the source has it, and its tables of time and chance as a program finds them."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -8,7 +9,7 @@ import pytest
 
 import tickless.run  # noqa: F401  declares every call
 from scripts.answers import answers_of
-from scripts.refusals import WHAT_TO_DO, WITHOUT_HOST
+from scripts.refusals import TOLD, WHAT_TO_DO, WITHOUT_HOST
 from scripts.time_sources import CHANCE_SOURCES, TIME_SOURCES
 from tests.programs.build import ROOT, compile_c
 from tests.programs.harness import run_virtually
@@ -44,8 +45,12 @@ def test_time_and_chance_are_as_the_page_says(tmp_path: Path) -> None:
     assert {name: first[name] == second[name] for name in first if name not in time} == chance
 
 
-def test_every_refusal_says_what_to_do_and_no_other() -> None:
+def test_every_diagnostic_says_what_to_do_and_no_other() -> None:
+    sources = (ROOT / "src").rglob("*.py")
+    in_source = {id for source in sources for id in re.findall(r'"(TL\d+)"', source.read_text())}
+
     assert WHAT_TO_DO.keys() | WITHOUT_HOST == Registry.unserved.keys()
+    assert Registry.unserved.keys() | TOLD.keys() == in_source
 
 
 @pytest.mark.parametrize(
