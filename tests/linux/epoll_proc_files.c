@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/mount.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static void show_wait(const char *what, int epfd)
@@ -72,6 +73,9 @@ int main(void)
     printf("read: %zd\n", read(fd, text, sizeof text));
     struct pollfd pollfd = {.fd = fd, .events = POLLIN | POLLPRI};
     printf("poll: %d, %x\n", poll(&pollfd, 1, 0), pollfd.revents);
+    struct stat status;
+    int path_only = open("/proc/version", O_PATH);
+    printf("fstat of a path: %d\n", fstat(path_only, &status));
     watch_mounts();
     return 0;
 }
