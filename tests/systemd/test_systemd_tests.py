@@ -1,0 +1,45 @@
+"""systemd's own tests of its event loop, signals, processes and managers, from Debian's package systemd-tests."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from tests.programs.harness import Ended, run, tickless
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(os.geteuid() != 0, reason="namespaces and cgroups are root's to make"),
+]
+
+HERE = Path(__file__).parent
+TESTS = [
+    "test-async",
+    "test-event",
+    "test-fd-util",
+    "test-path",  # a whole manager, seven times
+    "test-process-util",
+    "test-ratelimit",
+    "test-signal-util",
+    "test-varlink",
+]
+
+
+def program(name: str) -> Path:
+    """Debian 13 has a folder of its own for unit tests."""
+    return next(Path("/usr/lib/systemd/tests").rglob(name))
+
+
+def run_in_own_cgroup(command: list[str], folder: Path) -> Ended:
+    return run(["bash", str(HERE / "own_cgroup.sh"), *command], folder, limit_s=120)
+
+
+@pytest.mark.parametrize("name", TESTS)
+def test_the_verdict_is_the_same_as_on_linux(name: str, tmp_path: Path) -> None:
+    path = str(program(name))
+
+    native = run_in_own_cgroup([path], tmp_path / "native")
+    virtual = run_in_own_cgroup(tickless([path], ["--quiet"]), tmp_path / "virtual")
+
+    assert native.status == 0, native.stderr
+    assert virtual.status == native.status, virtual.stderr
