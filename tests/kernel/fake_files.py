@@ -90,7 +90,7 @@ class FakeReadiness:
         self.lists: list[FakeInterests] = []
         self.waits: list[tuple[int, int]] = []  # (fd, events) of the calls that were passed on
         self.connected: list[int] = []  # sockets that connect(2) was called for
-        self.locks: list[tuple[int, int]] = []  # (fd, command) of fcntl
+        self.commands: list[tuple[int, int, int]] = []  # (fd, command, argument) of fcntl
 
     def poll(self, task: Task, wants: list[tuple[int, int]]) -> dict[int, int]:
         return {fd: self._events_of(task, fd) & events for fd, events in wants}
@@ -102,8 +102,8 @@ class FakeReadiness:
         self.lists.append(FakeInterests(on_ready))
         return self.lists[-1]
 
-    def lock(self, task: Task, fd: int, command: int, argument: int) -> Result:
-        self.locks.append((fd, command))
+    def fcntl(self, task: Task, fd: int, command: int, argument: int) -> Result:
+        self.commands.append((fd, command, argument))
         return PASS_ON
 
     def connect(self, task: Task, fd: int, address: int, length: int) -> Result:

@@ -26,6 +26,48 @@ static struct timespec in_a_unit(void)
     return at;
 }
 
+static void on_message(int signo, siginfo_t *info, void *context)
+{
+    printf("signal: code %d, value %d\n", info->si_code, info->si_value.sival_int);
+}
+
+/* A child that sends a message after a unit, and ends after two. */
+static void send_soon(void)
+{
+    fflush(stdout);
+    restart_clock();
+    if (fork() == 0) {
+        nap(1);
+        mq_send(queue, "x", 1, 0);
+        nap(1);
+        _exit(0);
+    }
+}
+
+static void notifications(void)
+{
+    struct sigaction action = {.sa_sigaction = on_message, .sa_flags = SA_SIGINFO};
+    struct sigevent event = {.sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGUSR1, .sigev_value.sival_int = 7};
+    struct timespec long_time = {100 * UNIT_MS / 1000, 0};
+    siginfo_t info;
+    sigset_t set;
+    sigaction(SIGUSR1, &action, NULL);
+    mq_notify(queue, &event);
+    send_soon();
+    tell("a notification interrupts", nanosleep(&long_time, NULL));
+    reap();
+    receive("what it was for", NULL);
+    sigemptyset(&set);
+    sigaddset(&set, SIGUSR1);
+    sigprocmask(SIG_BLOCK, &set, NULL);
+    mq_notify(queue, &event);
+    send_soon();
+    tell("a notification is waited for", sigtimedwait(&set, &info, &long_time));
+    printf("code %d, value %d\n", info.si_code, info.si_value.sival_int);
+    reap();
+    receive("what it was for", NULL);
+}
+
 int main(void)
 {
     char name[32];
@@ -72,6 +114,7 @@ int main(void)
     }
     receive("with SA_RESTART it goes on", NULL);
     reap();
+    notifications();
     attributes.mq_flags = O_NONBLOCK;
     mq_setattr(queue, &attributes, NULL);
     restart_clock();

@@ -52,7 +52,7 @@ class Idle:
         # The master watches the listener, last closes, host files and our own signals: one look tells of all.
         if supervisor.poll_host(0) or supervisor.attention:
             return
-        if supervisor.retry() or supervisor.cgroup_events.hold():
+        if supervisor.retry() or supervisor.outside.look_if_due() or supervisor.cgroup_events.hold():
             return
         if (supervisor.in_host or self._written) and self._held():
             return

@@ -16,6 +16,7 @@ from tickless.abi.fcntl import (
     F_OFD_SETLK,
     F_OFD_SETLKW,
     F_RDLCK,
+    F_SETLK,
     F_SETLKW,
     F_UNLCK,
     F_WRLCK,
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from tickless.host.tracee import Tracee
     from tickless.kernel.task import Task
 
+LOCK_COMMANDS = frozenset((F_SETLK, F_SETLKW, F_OFD_SETLK, F_OFD_SETLKW))
 OFFSET_MAX = (1 << 63) - 1
 # How far a chain of processes that wait for each other's locks is followed, as in fs/locks.c.
 LONGEST_CHAIN = 10
@@ -55,7 +57,7 @@ def flock(task: Task, fd: Fd, cmd: FlockOperation) -> Result:
 
 
 def lock_record(task: Task, fd: int, command: int, argument: int) -> Result:
-    """fcntl(2) with F_SETLK, F_SETLKW or their kin of open file descriptions, on a file of the host."""
+    """fcntl(2) with one of LOCK_COMMANDS, on a file of the host."""
     tracee = cast("Tracee", task)
     tracee.supervisor.may_release = True
     if command not in (F_SETLKW, F_OFD_SETLKW):

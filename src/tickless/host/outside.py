@@ -12,6 +12,7 @@ from tickless.abi.epoll import EPOLLIN
 from tickless.abi.errno import ERESTARTSYS
 from tickless.abi.numbers import name_of
 from tickless.abi.siginfo import SI_USER, SigInfo
+from tickless.abi.signal import IGNORED_BY_DEFAULT
 from tickless.host import ptrace
 from tickless.host.life_cycle import state_of
 from tickless.host.master import is_readable
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
 FORESEEN_TICKS = 2
 # Ticks of pure computing, with others ready, before the token is taken away: a last resort.
 COMPUTING_TICKS = 10
+# Ticks between two looks for signals from other programs.
+LOOK_TICKS = 5
 
 
 class OutsideSigInfo(SigInfo):
@@ -46,6 +49,9 @@ class Outside:
         self.ends_at_ns: int | None = None  # real time, on the monotonic clock
         self._last_seen = 0  # the notification that the token's holder had made last, at the last tick
         self.on_tick: list[Callable[[], object]] = []  # called every 10 ms of real time
+        self.host_sends_signals = False  # the program has asked for some: mq_notify, F_SETOWN and their like
+        self._look_is_due = False
+        self._ticks = 0
         self.interrupts = 0  # SIGINTs so far: the second one ends the run
         self._wake_read, self._wake_write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         supervisor.master.register(self._wake_read, EPOLLIN, self._woken)
@@ -72,6 +78,9 @@ class Outside:
         # Its main use is to interrupt a blocking receive.
         if self.ends_at_ns is not None and time.monotonic_ns() >= self.ends_at_ns:
             self.supervisor.end("timeout")
+        self._ticks += 1
+        if self._ticks % LOOK_TICKS == 0:
+            self._look_is_due = True
         for hook in self.on_tick:
             hook()
 
@@ -130,6 +139,13 @@ class Outside:
             os.close(terminal)
         return foreground == os.getpgrp() == os.getpgid(group.tgid)
 
+    def look_if_due(self) -> bool:
+        """Before a jump: `look` where the host sends signals by itself, elsewhere now and then."""
+        if not (self.host_sends_signals or self._look_is_due):
+            return False
+        self._look_is_due = False
+        return self.look()
+
     def look(self) -> bool:
         """Find signals that the host has pending for parked tasks and we lack; whether somebody has something to do."""
         for group in tuple(self.supervisor.kernel.groups.values()):
@@ -145,13 +161,15 @@ class Outside:
             own, shared = task.signals.host_pending()
             known = task.pending.mask | group.pending.mask
             new = (own | shared) & ~known & ~sum(1 << (signo - 1) for signo in task.signals.consumed)
-            if not new:
-                continue
-            if new & ~task.signals.blocked():
-                self._interrupted(task, new & ~task.signals.blocked())
-            else:
-                self._learn(task, new)
-            return
+            blocked = task.signals.blocked()
+            # Of a traced task the host keeps what it ignores pending as well, and drops it at the next stop.
+            ignored = task.signals.ignored() | (IGNORED_BY_DEFAULT & ~task.signals.caught())
+            if new & ~blocked & ~ignored:
+                self._interrupted(task, new & ~blocked & ~ignored)
+                return
+            if new & blocked:
+                self._learn(task, new & blocked)
+                return
 
     def _interrupted(self, task: Tracee, new: int) -> None:
         """The task does not block it: its call ends, and the host delivers."""

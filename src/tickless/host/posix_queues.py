@@ -36,6 +36,13 @@ def mq_timedreceive(
     return _when_ready(task, mqdes, EPOLLIN, abs_timeout)
 
 
+@syscall
+def mq_notify(task: Task, mqdes: Fd, notification: Address) -> Result:
+    """The host sends a signal when a message comes to an empty queue."""
+    cast("Tracee", task).supervisor.outside.host_sends_signals = True
+    return PASS_ON
+
+
 def _when_ready(task: Task, fd: int, events: int, abs_timeout: int) -> Result:
     """Let the host do it as soon as it does not wait. Raises: Errno(EINVAL) for the time, Errno(EBADF)."""
     deadline_ns = read_timespec(task, abs_timeout) if abs_timeout else None

@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING
 
 from tickless.abi.epoll import EPOLL_CTL_DEL, EPOLL_EVENT, EPOLLIN, EPOLLOUT
 from tickless.abi.errno import EAGAIN, EINTR, ERESTARTSYS
+from tickless.abi.fcntl import F_NOTIFY, F_SETFL, F_SETLEASE, F_SETOWN, F_SETOWN_EX, F_SETSIG, O_ASYNC
 from tickless.host import pinned
 from tickless.host.connections import connect_when_possible
 from tickless.host.host_files import HostWatch, Shadow, TaskFiles
-from tickless.host.locks import lock_record
+from tickless.host.locks import LOCK_COMMANDS, lock_record
 from tickless.host.master import poll_one
 from tickless.host.tracee import Tracee
 from tickless.kernel.outcome import PASS_ON, Blocked, Result
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from tickless.kernel.host_file import HostFile
     from tickless.kernel.task import Task
 
+# The host may send a signal later, by itself, to who has used one of these.
+SIGNAL_COMMANDS = frozenset((F_SETOWN, F_SETOWN_EX, F_SETSIG, F_SETLEASE, F_NOTIFY))
 TIMEVAL = struct.Struct("qq")
 
 
@@ -82,8 +85,12 @@ class Readiness:
     def interests(self, on_ready: Callable[[], object]) -> Interests:
         return Interests(self, on_ready)
 
-    def lock(self, task: Task, fd: int, command: int, argument: int) -> Result:
-        return lock_record(task, fd, command, argument)
+    def fcntl(self, task: Task, fd: int, command: int, argument: int) -> Result:
+        if command in LOCK_COMMANDS:
+            return lock_record(task, fd, command, argument)
+        if command in SIGNAL_COMMANDS or (command == F_SETFL and argument & O_ASYNC):
+            self.supervisor.outside.host_sends_signals = True
+        return PASS_ON
 
     def connect(self, task: Task, fd: int, address: int, length: int) -> Result:
         assert isinstance(task, Tracee)

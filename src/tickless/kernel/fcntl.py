@@ -43,7 +43,7 @@ from tickless.abi.types import FcntlCommand, Fd, NumberOrPointer
 from tickless.kernel.errors import Errno
 from tickless.kernel.fd_calls import SIGNAL_DRIVEN
 from tickless.kernel.host_file import HostFile
-from tickless.kernel.outcome import PASS_ON, Result
+from tickless.kernel.outcome import Result
 from tickless.kernel.pipe import PAGE_SIZE, PipeEnd
 from tickless.kernel.registry import syscall, unserved
 
@@ -54,7 +54,6 @@ if TYPE_CHECKING:
 LOCKS = unserved("TL113", "fcntl locks on pipes and event files", EINVAL)
 OWNERS = unserved("TL114", "fcntl(F_SETOWN, F_SETSIG) on pipes and event files", EINVAL)
 
-LOCK_COMMANDS = frozenset((F_SETLK, F_SETLKW, F_OFD_SETLK, F_OFD_SETLKW))
 U32_MASK = 0xFFFFFFFF
 # What F_SETFL changes besides O_NONBLOCK.
 KEPT_FLAGS = O_APPEND | O_NOATIME | O_DIRECT
@@ -71,7 +70,7 @@ def fcntl(task: Task, fd: Fd, cmd: FcntlCommand, arg: NumberOrPointer) -> Result
     if cmd == F_SETFD:
         return task.fds.set_fd_flags(fd, arg & U32_MASK)
     if isinstance(file, HostFile):
-        return file.lock(task, fd, cmd, arg) if cmd in LOCK_COMMANDS else PASS_ON
+        return file.fcntl(task, fd, cmd, arg)
     command = COMMANDS.get(cmd)
     if command is None:
         raise Errno(EINVAL)

@@ -50,8 +50,8 @@ class HostReadiness(Protocol):
     def interests(self, on_ready: Callable[[], object]) -> HostInterests:
         """A place for an epoll's host files; `on_ready` is called when one may have become ready."""
 
-    def lock(self, task: Task, fd: int, command: int, argument: int) -> Result:
-        """fcntl(2) with one of the commands that set a lock: PASS_ON, or a sleep until the lock is free."""
+    def fcntl(self, task: Task, fd: int, command: int, argument: int) -> Result:
+        """fcntl(2) for the file itself: PASS_ON, for a lock a sleep until it is free."""
 
     def connect(self, task: Task, fd: int, address: int, length: int) -> Result:
         """connect(2): PASS_ON, or what it gives now, or a sleep until the socket is connected."""
@@ -70,9 +70,9 @@ class HostFile(File):
         super().__init__(nonblock=False)
         self.pollable = pollable
 
-    def lock(self, task: Task, fd: int, command: int, argument: int) -> Result:
-        """Set a lock of fcntl(2), once nobody is in the way."""
-        return _host_of(task).lock(task, fd, command, argument)
+    def fcntl(self, task: Task, fd: int, command: int, argument: int) -> Result:
+        """What fcntl(2) does to the file, not to its number."""
+        return _host_of(task).fcntl(task, fd, command, argument)
 
     def connect(self, task: Task, fd: int, address: int, length: int) -> Result:
         """Connect a socket."""
