@@ -14,10 +14,14 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from tickless.kernel.file import File
+from tickless.kernel.host_file import HostFile
 from tickless.kernel.registry import Unserved
 
 Function = Callable[..., Any]
 
+# What only a file of Linux has: sometimes it is done here, sometimes left to Linux.
+HOST_FILE_METHODS = vars(HostFile).keys() - vars(File).keys()
 HOST_IS_NONE = re.compile(r"(?:\w+\.)*host is None")
 HOST_IS_THERE = re.compile(r"(?:\w+\.)*host is not None")
 
@@ -103,7 +107,7 @@ def _read_value(value: ast.expr | None, function: Function, answers: Answers, se
     last_word = "" if called is None else ast.unparse(called).split(".")[-1]
     if last_word in ("PASS_ON", "pass_on"):
         answers.linux = True
-    elif last_word == "connect":  # of a HostFile: some sockets are connected here
+    elif last_word in HOST_FILE_METHODS:
         answers.ours = answers.linux = True
     elif isinstance(value, ast.Call) and _is_ours(callee):
         _read_returns(callee, answers, seen)

@@ -47,6 +47,13 @@ TIME_SOURCES = (
     TimeSource("`sysinfo`, uptime", ("sysinfo",), "virtual", "CLOCK_BOOTTIME; memory and load are the host's"),
     TimeSource("`times`, its result", ("times",), "virtual", "CLOCK_MONOTONIC in ticks of 10 ms"),
     TimeSource("`/proc/uptime`", ("/proc/uptime",), "virtual", "CLOCK_BOOTTIME, and all of it idle"),
+    TimeSource(
+        "`/proc/stat` btime, start times in `/proc/PID/stat` (`ps`)",
+        ("/proc/stat btime", "/proc/PID/stat starttime"),
+        "virtual",
+        "processes outside the run started at the boot, threads in the host's time. A task with another user id than "
+        "tickless reads the host's, since Linux may show it less",
+    ),
     TimeSource("SO_RCVTIMEO, SO_SNDTIMEO", ("SO_RCVTIMEO",), "virtual", ""),
     TimeSource(
         "`rdtsc`, `rdtscp`", ("rdtsc",), "virtual", "x86-64; counts ns. Each read is trapped, and costs several µs"
@@ -76,13 +83,6 @@ TIME_SOURCES = (
         ("futimens with a time",),
         "virtual",
         "kept as given, so what a program took from its clock stays virtual",
-    ),
-    TimeSource(
-        "`/proc/stat` btime, start times in `/proc/PID/stat`",
-        ("/proc/stat btime", "/proc/PID/stat starttime"),
-        "host",
-        "both in the host's time, so start times are right in real time; `ps -o etime` mixes them with `/proc/uptime` "
-        "and is wrong",
     ),
     TimeSource(
         "Time stamps of datagrams: SO_TIMESTAMP, SO_TIMESTAMPNS, SIOCGSTAMP",

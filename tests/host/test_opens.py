@@ -1,4 +1,4 @@
-"""Opens that only the outside can end, and what /proc says of time. What is like Linux is in tests/linux."""
+"""Opens that only the outside can end. What is like Linux is in tests/linux."""
 
 import os
 from pathlib import Path
@@ -69,14 +69,6 @@ def test_paths_are_those_of_the_task(tmp_path: Path) -> None:
     ended = run_virtually(["unshare", "--mount", "sh", "-c", script], tmp_path)
 
     assert ended.stdout == "mounted\n", ended.stderr
-
-
-def test_uptime_is_virtual(tmp_path: Path) -> None:
-    """proc(5): seconds since the system started, of CLOCK_BOOTTIME."""
-    script = "read before x < /proc/uptime; sleep 1h; read after x < /proc/uptime; echo $((${after%.*} - ${before%.*}))"
-    ended = run_virtually(["sh", "-c", script], tmp_path)
-
-    assert ended.stdout == "3600\n"
 
 
 def test_what_is_not_served_is_named(tmp_path: Path) -> None:

@@ -392,7 +392,7 @@ int main(void)
     demand(sleep(DAY) == 0, "sleep");
     for (int number = 0; number < SOURCES; number++) {
         ns passed = sources[number].read() - before[number];
-        const char *verdict = passed >= DAY * SECOND ? "virtual" : passed >= 0 && passed < 60 * SECOND ? "host" : "odd";
+        const char *verdict = passed >= DAY * SECOND ? "virtual" : llabs(passed) < 60 * SECOND ? "host" : "odd";
         printf("%s: %s\n", sources[number].name, verdict);
     }
     print_chance();

@@ -8,27 +8,27 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from tickless.abi.fcntl import O_CLOEXEC, O_NONBLOCK
-from tickless.abi.time import CLOCK_BOOTTIME
 from tickless.host.chance import uuid_of
+from tickless.host.proc_times import process_stat, system_stat, uptime
 from tickless.kernel.pipe import PipeEnd
 
 if TYPE_CHECKING:
     from tickless.host.tracee import Tracee
     from tickless.kernel.file import File
 
-NSEC_PER_CSEC = 10**7
-
 
 def made_file(task: Tracee, path: bytes, location: bytes) -> int | None:
     """An open file of ours, to be closed, with what a file in /proc has to say; None for all that is the host's."""
     if (make := MADE.get(path)) is not None:
         return _file_with(make(task))
+    if path.endswith(b"/stat") and (stat := process_stat(task, location)) is not None:
+        return _file_with(stat)
     directory = _directory_of_fds(path, location, b"fdinfo")
     if directory is None:
         return None
     number = location.rpartition(b"/")[2]
     file = _virtual_file(task, directory.removesuffix(b"info"), number)
-    return None if file is None else _file_with(_fdinfo(task, file, directory + b"/" + number))
+    return None if file is None else _file_with(_fdinfo(task, file, directory + b"/" + number).encode())
 
 
 def link_text(task: Tracee, path: bytes, location: bytes) -> bytes | None:
@@ -82,34 +82,28 @@ def _fields_of(location: str) -> dict[str, str]:
         return {name: value.strip() for name, _, value in (line.partition(":") for line in file)}
 
 
-def _uptime(task: Tracee) -> str:
-    """Seconds since the system started, and those that its CPUs were idle: all of them."""
-    centiseconds = task.kernel.clock.read(CLOCK_BOOTTIME) // NSEC_PER_CSEC
-    seconds = f"{centiseconds // 100}.{centiseconds % 100:02}"
-    return f"{seconds} {seconds}\n"
+def _boot_id(task: Tracee) -> bytes:
+    return f"{task.supervisor.chance.boot_id}\n".encode()
 
 
-def _boot_id(task: Tracee) -> str:
-    return f"{task.supervisor.chance.boot_id}\n"
-
-
-def _uuid(task: Tracee) -> str:
-    return f"{uuid_of(task.supervisor.chance.take(16))}\n"
+def _uuid(task: Tracee) -> bytes:
+    return f"{uuid_of(task.supervisor.chance.take(16))}\n".encode()
 
 
 # Files that belong to no process.
-MADE: dict[bytes, Callable[[Tracee], str]] = {
-    b"/proc/uptime": _uptime,
+MADE: dict[bytes, Callable[[Tracee], bytes]] = {
+    b"/proc/uptime": uptime,
+    b"/proc/stat": system_stat,
     b"/proc/sys/kernel/random/boot_id": _boot_id,
     b"/proc/sys/kernel/random/uuid": _uuid,
 }
 
 
-def _file_with(text: str) -> int:
+def _file_with(text: bytes) -> int:
     """An open file that can only be read."""
     writable = os.memfd_create("proc", os.MFD_CLOEXEC)
     try:
-        os.write(writable, text.encode())
+        os.write(writable, text)
         return os.open(f"/proc/self/fd/{writable}", os.O_RDONLY | os.O_CLOEXEC)
     finally:
         os.close(writable)

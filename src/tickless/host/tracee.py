@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
+from tickless.abi.time import CLOCK_BOOTTIME
 from tickless.kernel.task import Task, ThreadGroup
 
 if TYPE_CHECKING:
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from tickless.host.ptrace import Registers
     from tickless.host.supervisor import Supervisor
     from tickless.host.vdso import TaskClock
+    from tickless.kernel.kernel import Kernel
 
 # Task.state of a task that the host holds: in a call that blocks there though nobody foresaw it, or in vfork.
 IN_HOST = "in the host"
@@ -60,7 +62,10 @@ class Tracee(Task):
 class HostGroup(ThreadGroup):
     """A process of a real program. Its pidfd outlives it until it is reaped, and tells when that is."""
 
-    pidfd: int = -1
+    def __init__(self, kernel: Kernel, tgid: int, parent: ThreadGroup | None, name: str) -> None:
+        super().__init__(kernel, tgid, parent, name)
+        self.pidfd = -1  # none yet, or no longer
+        self.started_ns = kernel.clock.read(CLOCK_BOOTTIME)
 
     def open_pidfd(self) -> None:
         self.pidfd = os.pidfd_open(self.tgid)
