@@ -37,6 +37,8 @@ class Master:
     def poll(self, timeout_s: float | None = 0) -> int:
         """Wait up to `timeout_s` real seconds (None: for ever) for events, call back; return how many fds had some."""
         events = self._epoll.poll(timeout_s)
+        if not events:
+            return 0
         if len(events) == 1:
             ((fd, mask),) = events
             self._callbacks[fd][1](mask)

@@ -39,7 +39,8 @@ class Interest:
         epoll = self.epoll
         epoll.ready[self] = None
         waited_for = bool(epoll.wait_queue.waiters)
-        epoll.wake()
+        if waited_for or epoll.queue.waiters:
+            epoll.wake()
         return not self.exclusive or (waited_for and self._answers(events))
 
     def _answers(self, events: int) -> bool:

@@ -251,7 +251,9 @@ class Kernel:
             return False
         if self.listener is not None and due_ns > self.clock.now_ns:
             self.listener.clock_jumped(self.clock.now_ns, due_ns)
-        self.handle_timer_irq(due_ns)
+        self.cause = "timer"
+        self.clock.handle_timer_irq(due_ns)
+        self.cause = ""
         return True
 
     # Tasks

@@ -59,6 +59,7 @@ class TimerFd(File):
         super().__init__(nonblock=nonblock)
         self.clock = clock
         self.clock_id = clock_id
+        self.clock_of_span = clock_of_span(clock_id)
         self.counted_clock = clock_id  # the one its deadline is an instant of
         self.deadline_ns: int | None = None  # of `counted_clock`; the first one unread if `expired`; None: not armed
         self.interval_ns = 0  # 0: it expires once
@@ -77,7 +78,7 @@ class TimerFd(File):
         return self.attempt_or_sleep(task, lambda: self._take(dst), EPOLLIN)
 
     def poll(self, task: Task) -> int:
-        return EPOLLIN if self.check_expiry() else 0
+        return EPOLLIN if self.ticks or self.check_expiry() else 0
 
     def check_expiry(self) -> int:
         """Notice an expiration that has come by now; what is unread, without the overruns."""
@@ -97,15 +98,10 @@ class TimerFd(File):
             self._set_cancels_on_set(cancels=cancels)
         self._disarm()
         self.ticks = 0
-        self.interval_ns = min(interval_ns, KTIME_MAX)
+        self.interval_ns = interval_ns if interval_ns < KTIME_MAX else KTIME_MAX
         if value_ns:
-            if flags & TFD_TIMER_ABSTIME:
-                self.counted_clock = self.clock_id
-                self.deadline_ns = min(value_ns, KTIME_MAX)
-            else:
-                self.counted_clock = clock_of_span(self.clock_id)
-                self.deadline_ns = min(self.clock.read(self.counted_clock) + value_ns, KTIME_MAX)
-            self._arm()
+            self.counted_clock = self.clock_id if flags & TFD_TIMER_ABSTIME else self.clock_of_span
+            self._arm(value_ns if flags & TFD_TIMER_ABSTIME else self.clock.read(self.counted_clock) + value_ns)
             if self.was_cancelled and self._take_cancellation():
                 raise Errno(ECANCELED)
         self.settime_flags = flags
@@ -169,7 +165,8 @@ class TimerFd(File):
         if not self.expired:
             return
         assert self.deadline_ns is not None, "an expired timer has a deadline"
-        self._cancel_alarm()
+        if self.alarm is not None:
+            self._cancel_alarm()
         self.expired = False
         if not self.interval_ns:
             self.deadline_ns = None
@@ -177,12 +174,11 @@ class TimerFd(File):
         late_ns = self.clock.read(self.counted_clock) - self.deadline_ns
         passed = late_ns // self.interval_ns + 1 if late_ns >= 0 else 0
         self.ticks += passed - 1
-        self.deadline_ns = min(self.deadline_ns + passed * self.interval_ns, KTIME_MAX)
-        self._arm()
+        self._arm(self.deadline_ns + passed * self.interval_ns)
 
-    def _arm(self) -> None:
-        assert self.deadline_ns is not None, "a timer is armed for a deadline"
-        if self.clock.read(self.counted_clock) >= self.deadline_ns:
+    def _arm(self, deadline_ns: int) -> None:
+        self.deadline_ns = deadline_ns if deadline_ns < KTIME_MAX else KTIME_MAX
+        if self.clock.read(self.counted_clock) >= deadline_ns:
             # Its interrupt comes before the call returns, so what looks later finds one edge, not two.
             self._ring()
         else:
@@ -194,14 +190,15 @@ class TimerFd(File):
         self.queue.wake_all(EPOLLIN)
 
     def _disarm(self) -> None:
-        self._cancel_alarm()
+        if self.alarm is not None:
+            self._cancel_alarm()
         self.deadline_ns = None
         self.expired = False
 
     def _cancel_alarm(self) -> None:
-        if self.alarm is not None:
-            self.clock.cancel(self.alarm)
-            self.alarm = None
+        assert self.alarm is not None, "there is no alarm"
+        self.clock.cancel(self.alarm)
+        self.alarm = None
 
     def _set_cancels_on_set(self, *, cancels: bool) -> None:
         self.cancels_on_set = cancels
