@@ -8,7 +8,8 @@ mkdir -p /run/systemd/system /run/user/0 # without the first it says that the sy
 chmod 700 /run/user/0
 # A user manager logs to the console, never to stderr. Standard output is to be a terminal.
 mount --bind "$(readlink /proc/$$/fd/1)" /dev/console
-exec env -i PATH=/usr/bin:/bin HOME=/run/user/0 XDG_RUNTIME_DIR=/run/user/0 LANG=C.UTF-8 TZ=UTC OUT="$out" NOTIFYD="$notifyd" \
+exec env -i PATH=/usr/bin:/bin HOME=/run/user/0 XDG_RUNTIME_DIR=/run/user/0 LANG=C.UTF-8 TZ=UTC OUT="$out" \
+    NOTIFYD="$notifyd" DRIVE="$(dirname "$0")/drive.sh" \
     SYSTEMD_UNIT_PATH="$units" SYSTEMD_GENERATOR_PATH=/nonexistent SYSTEMD_ENVIRONMENT_GENERATOR_PATH=/nonexistent \
     SYSTEMD_LOG_LEVEL=info SYSTEMD_LOG_COLOR=0 SYSTEMD_LOG_TIME=0 SYSTEMD_LOG_TARGET=console \
     "$@" /lib/systemd/systemd --user --unit=basic.target --default-standard-output=null --default-standard-error=null

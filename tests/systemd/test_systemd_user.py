@@ -77,15 +77,22 @@ def assert_instants(actual: list[int], expected: list[int]) -> None:
     assert all(0 <= each < COST for each in late), (actual, expected)
 
 
-def test_the_manager_logs_the_same_as_on_linux(tmp_path: Path) -> None:
-    """Failures, restarts, watchdogs and start limits, and what systemctl shows of them after 9 s."""
-    native, native_log = systemd_user("units", tmp_path / "native", "timeout", "--preserve-status", "-s", "TERM", "12")
-    virtual, virtual_log = virtually("units", tmp_path / "virtual", "--at=12s:SIGTERM", "--until=1h")
-    probes = [(tmp_path / folder / "out" / "probe").read_text() for folder in ("native", "virtual")]
+@pytest.mark.parametrize(
+    ("units", "told", "last_words"),
+    [
+        ("units", "probe", "wd.service: Start request repeated too quickly."),
+        ("units-more", "drive", "stubborn.service: Failed with result 'timeout'."),
+    ],
+)
+def test_the_manager_logs_the_same_as_on_linux(units: str, told: str, last_words: str, tmp_path: Path) -> None:
+    """Failures, restarts, watchdogs, start limits; sockets, paths, time-outs; and what systemctl shows of them."""
+    native, native_log = systemd_user(units, tmp_path / "native", "timeout", "--preserve-status", "-s", "TERM", "12")
+    virtual, virtual_log = virtually(units, tmp_path / "virtual", "--at=12s:SIGTERM", "--until=1h")
+    outputs = [(tmp_path / folder / "out" / told).read_text() for folder in ("native", "virtual")]
 
-    assert "flaky.service: Start request repeated too quickly." in native_log
+    assert last_words in native_log
     assert without_chance(virtual_log) == without_chance(native_log)
-    assert probes[0] == probes[1]
+    assert outputs[0] == outputs[1]
     assert (native.status, virtual.status) == (0, 0)
 
 
@@ -114,6 +121,41 @@ def test_a_run_repeats_itself(tmp_path: Path) -> None:
         traces.append(trace.read_text().replace(f"/{name}/", "/"))
 
     assert traces[0] == traces[1]
+
+
+@pytest.mark.parametrize("step", ["jump=+1h", "jump=-1h", "suspend=1h"])
+def test_a_step_of_the_clock_is_told_once(step: str, tmp_path: Path) -> None:
+    """OnClockChange=: a timerfd with TFD_TIMER_CANCEL_ON_SET. timerfd_create(2)."""
+    virtually("units-more", tmp_path / "stepped", f"--at=9s:{step}", "--at=12s:SIGTERM", "--until=3h")
+    virtually("units-more", tmp_path / "steady", "--at=12s:SIGTERM", "--until=3h")
+    told = tmp_path / "stepped" / "out" / "clockchange"
+
+    assert told.read_text() == "changed\n"
+    assert not (tmp_path / "steady" / "out" / "clockchange").exists()
+
+
+@pytest.mark.parametrize(
+    ("step", "hours"),
+    [
+        # After three hours that were left out: once for all of them.
+        ("jump=+3h", [1, 2, 3, 4, 5, 6, 9.5, 10, 11]),
+        # Three hours for the second time.
+        ("jump=-3h", [1, 2, 3, 4, 5, 6, 4, 5]),
+        # On waking up, for the two hours that were slept through.
+        ("suspend=2h", [1, 2, 3, 4, 5, 6, 8.5, 9, 10]),
+    ],
+)
+def test_calendars_follow_the_clock_and_spans_do_not(step: str, hours: list[float], tmp_path: Path) -> None:
+    """A step after six hours of units-day, which started at half past midnight."""
+    options = ("--start=2026-01-01 00:30:00", f"--at=6h:{step}", "--at=8h10min:SIGTERM", "--until=12h")
+    virtually("units-day", tmp_path / "day", *options, limit_s=120)
+    hourly, quarter = (instants(tmp_path / "day", name) for name in ("hourly", "quarter"))
+    gaps = [after - before for before, after in pairwise(quarter)]
+
+    assert [round(each / SECOND / 360) / 10 for each in hourly] == hours
+    # OnUnitActiveSec= counts CLOCK_MONOTONIC.
+    assert len(quarter) == 32
+    assert [gap // (900 * SECOND) for gap in gaps].count(1) == len(gaps) - 1
 
 
 def test_a_day_of_timers(tmp_path: Path, stagger: int) -> None:
