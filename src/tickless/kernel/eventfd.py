@@ -41,7 +41,7 @@ class EventFd(File):
             raise Errno(EINVAL)
         if self.count:
             return self._take(dst)
-        return self.attempt_or_sleep(task, lambda: self._take(dst) if self.count else None, EPOLLIN)
+        return self.sleep_until(task, lambda: self._take(dst) if self.count else None, EPOLLIN)
 
     def write(self, task: Task, src: UserBuffer) -> Result:
         # The manual page only rules out shorter writes; Linux refuses longer ones too.
@@ -52,9 +52,7 @@ class EventFd(File):
             return self._add(added)
         if added > COUNT_MAX:
             raise Errno(EINVAL)
-        return self.attempt_or_sleep(
-            task, lambda: self._add(added) if added <= COUNT_MAX - self.count else None, EPOLLOUT
-        )
+        return self.sleep_until(task, lambda: self._add(added) if added <= COUNT_MAX - self.count else None, EPOLLOUT)
 
     def poll(self, task: Task) -> int:
         readable = EPOLLIN if self.count > 0 else 0

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, ClassVar, cast
+from typing import TYPE_CHECKING, ClassVar
 
 from tickless.abi.errno import EAGAIN, EINVAL, ENOTTY
 from tickless.abi.fcntl import O_RDWR
 from tickless.abi.stat import S_IRUSR, S_IWUSR
 from tickless.kernel.errors import Errno
-from tickless.kernel.outcome import Blocked, Result
-from tickless.kernel.wait_queue import Sleeper, WaitQueue
+from tickless.kernel.outcome import Result
+from tickless.kernel.wait_queue import Sleeper, WaitQueue, sleep_until
 
 if TYPE_CHECKING:
     from tickless.kernel.epoll_interest import Interest
@@ -87,12 +87,11 @@ class File:
         `events` are the poll events that may make another attempt succeed.
         """
         result = attempt()
-        if result is not None:
-            return result
+        return result if result is not None else self.sleep_until(task, attempt, events)
+
+    def sleep_until(self, task: Task, attempt: Callable[[], int | None], events: int) -> Result:
+        """The same where `attempt` is known to give nothing now."""
         if self.nonblock:
             return -EAGAIN
-        return self.sleep_and_attempt(task, attempt, events)
-
-    def sleep_and_attempt(self, task: Task, attempt: Callable[[], int | None], events: int) -> Result:
-        """The blocking half of `attempt_or_sleep`."""
-        return cast(Blocked, self.queue_for(task).sleep_signalable_until(task, attempt, events=events, looked=True))
+        # Without a deadline the sleep does not end without a result.
+        return sleep_until(task, (self.queue_for(task),), attempt, events=events, looked=True)  # type: ignore[return-value]

@@ -95,7 +95,12 @@ class Kernel:
         if task.state is not BLOCKED:
             return
         task.state = READY
-        task.woken_by = cause = self.cause or self._call_of_current()
+        cause = self.cause
+        if not cause:
+            current = self.current
+            number = None if current is None else current.call
+            cause = "start" if number is None else self.call_names.get(number, "an unknown call")
+        task.woken_by = cause
         self.wakeups[cause] += 1
         self.ready.append(task)
         if self.listener is not None:
@@ -275,11 +280,6 @@ class Kernel:
         self.tasks.pop(task.tid, None)
         if task in task.group.threads:
             task.group.threads.remove(task)
-
-    def _call_of_current(self) -> str:
-        if self.current is None or self.current.call is None:
-            return "start"
-        return self.call_names.get(self.current.call, "an unknown call")
 
 
 def dispatch_table(architecture: Arch) -> list[Entry | None]:
