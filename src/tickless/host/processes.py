@@ -68,9 +68,12 @@ class Processes:
         return buffer.raw
 
     def cpu_times(self, group: ThreadGroup) -> tuple[int, int, int, int]:
-        with open(f"/proc/{group.tgid}/stat", "rb") as file:
-            # The second field is the program's name, in brackets, and may hold anything.
-            fields = file.read().rpartition(b")")[2].split()
+        try:
+            with open(f"/proc/{group.tgid}/stat", "rb") as file:
+                # The second field is the program's name, in brackets, and may hold anything.
+                fields = file.read().rpartition(b")")[2].split()
+        except OSError:
+            return 0, 0, 0, 0  # it is dying: whatever is asked no longer matters
         user, system, children_user, children_system = map(int, fields[11:15])
         return user, system, children_user, children_system
 
