@@ -1,4 +1,4 @@
-"""clock_gettime(2), gettimeofday(2), clock_settime(2), sysinfo(2), times(2). tests/linux/clock_rules.c."""
+"""clock_gettime(2), gettimeofday(2), clock_settime(2), sysinfo(2), times(2). tests/linux/clock_rules.c, times.c."""
 
 from __future__ import annotations
 
