@@ -26,7 +26,7 @@ UNSIGNED_64 = "{0}"
 SIGNED_64 = "({0} ^ 0x8000000000000000) - 0x8000000000000000"
 
 # What the trace has to treat by itself: it names tasks and pointers, and may add to an fd what it stands for.
-Kind = Literal["value", "fd", "pid", "address"]
+Kind = Literal["value", "fd", "pid", "address", "ipc"]
 
 # How much memory a pointer means: one structure; as many as the next argument or the call's result says; a string
 # up to its NUL; or as many longs as hold a bit for each fd below the first argument.
@@ -103,6 +103,7 @@ Mode = Annotated[int, Decode(UNSIGNED_16, show.show_octal)]
 Fd = Annotated[int, Decode(UNSIGNED_32, show.show_decimal, "fd")]
 SignedFd = Annotated[int, Decode(SIGNED_32, show.show_directory_fd, "fd")]
 Pid = Annotated[int, Decode(SIGNED_32, show.show_decimal, "pid")]
+IpcId = Annotated[int, Decode(SIGNED_32, show.show_decimal, "ipc")]  # of a queue, a set of semaphores. sysvipc(7)
 Address = Annotated[int, Decode(UNSIGNED_64, show.show_address, "address")]
 Signal = Annotated[int, Decode(SIGNED_32, show.show_signal)]
 SignalMask = Annotated[int, Decode(UNSIGNED_64, show.show_signal_set)]

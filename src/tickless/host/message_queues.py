@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, cast
 
 from tickless.abi.errno import EAGAIN, EIDRM, EINTR, EINVAL, ENOMSG
 from tickless.abi.ipc import IPC_64, IPC_NOWAIT, IPC_RMID, IPC_SET, IPC_STAT, MESSAGE_TYPE
-from tickless.abi.types import S32, S64, Address, Hex32, Size
+from tickless.abi.types import S64, Address, Hex32, IpcId, Size
 from tickless.host.namespaces import has_our_ipc, has_our_user
 from tickless.host.retries import Taking
 from tickless.kernel.outcome import PASS_ON, Result
@@ -35,7 +35,7 @@ _libc.msgsnd.argtypes = [ctypes.c_int, ctypes.c_char_p, ctypes.c_size_t, ctypes.
 
 
 @syscall
-def msgsnd(task: Task, msqid: S32, msgp: Address, msgsz: Size, msgflg: Hex32) -> Result:
+def msgsnd(task: Task, msqid: IpcId, msgp: Address, msgsz: Size, msgflg: Hex32) -> Result:
     """Queue a message once there is room."""
     tracee = cast("Tracee", task)
     tracee.supervisor.may_release = True
@@ -48,7 +48,7 @@ def msgsnd(task: Task, msqid: S32, msgp: Address, msgsz: Size, msgflg: Hex32) ->
 
 
 @syscall
-def msgrcv(task: Task, msqid: S32, msgp: Address, msgsz: Size, msgtyp: S64, msgflg: Hex32) -> Result:
+def msgrcv(task: Task, msqid: IpcId, msgp: Address, msgsz: Size, msgtyp: S64, msgflg: Hex32) -> Result:
     """Take a message of a kind once there is one."""
     tracee = cast("Tracee", task)
     tracee.supervisor.may_release = True
@@ -62,7 +62,7 @@ def msgrcv(task: Task, msqid: S32, msgp: Address, msgsz: Size, msgtyp: S64, msgf
 
 
 @syscall(when=ArgumentTest(1, 0xFFFFFFFF & ~IPC_64, (IPC_RMID, IPC_SET)))
-def msgctl(task: Task, msqid: S32, cmd: Hex32, buf: Address) -> Result:
+def msgctl(task: Task, msqid: IpcId, cmd: Hex32, buf: Address) -> Result:
     """Remove a queue, or change its limit: who waits may go on."""
     cast("Tracee", task).supervisor.may_release = True
     return PASS_ON

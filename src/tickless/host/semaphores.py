@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, cast
 
 from tickless.abi.errno import EAGAIN, EIDRM, EINTR, EINVAL
 from tickless.abi.ipc import GETVAL, IPC_64, IPC_NOWAIT, IPC_RMID, SEM_UNDO, SEMBUF, SEMOPM, SETALL, SETVAL
-from tickless.abi.types import S32, U32, Address, Hex32, NumberOrPointer, TimespecPtr
+from tickless.abi.types import S32, U32, Address, Hex32, IpcId, NumberOrPointer, TimespecPtr
 from tickless.host.namespaces import has_our_ipc, has_our_user
 from tickless.host.retries import Taking
 from tickless.kernel.outcome import PASS_ON, Result
@@ -31,13 +31,13 @@ _libc = ctypes.PyDLL(None, use_errno=True)
 
 
 @syscall
-def semop(task: Task, semid: S32, sops: Address, nsops: U32) -> Result:
+def semop(task: Task, semid: IpcId, sops: Address, nsops: U32) -> Result:
     """Change semaphores, all at once."""
     return semtimedop(task, semid, sops, nsops, 0)
 
 
 @syscall
-def semtimedop(task: Task, semid: S32, tsops: Address, nsops: U32, timeout: TimespecPtr) -> Result:
+def semtimedop(task: Task, semid: IpcId, tsops: Address, nsops: U32, timeout: TimespecPtr) -> Result:
     """`semop`, waiting no longer than `timeout`."""
     tracee = cast("Tracee", task)
     tracee.supervisor.may_release = True
@@ -51,7 +51,7 @@ def semtimedop(task: Task, semid: S32, tsops: Address, nsops: U32, timeout: Time
 
 
 @syscall(when=ArgumentTest(2, 0xFFFFFFFF & ~IPC_64, (IPC_RMID, SETVAL, SETALL)))
-def semctl(task: Task, semid: S32, semnum: S32, cmd: Hex32, arg: NumberOrPointer) -> Result:
+def semctl(task: Task, semid: IpcId, semnum: S32, cmd: Hex32, arg: NumberOrPointer) -> Result:
     """Remove semaphores, or set them: who waits may go on."""
     cast("Tracee", task).supervisor.may_release = True
     return PASS_ON

@@ -56,6 +56,8 @@ RESTARTS = {
 PAGE = 4096
 # Enough of any one structure, and of a long string to see that it is long.
 MOST_BYTES = 128
+# What is looked through for pids, of the data that a call moves.
+MOST_SEARCHED = 4096
 # Registers are unsigned, and most arguments are: what their expression makes of one.
 Value = Callable[[int], int]
 
@@ -63,12 +65,13 @@ Value = Callable[[int], int]
 class Parameter:
     """One argument of a call, prepared once."""
 
-    __slots__ = ("decode", "name", "pointed", "value")
+    __slots__ = ("decode", "is_data", "name", "pointed", "value")
 
     def __init__(self, name: str, decode: Decode) -> None:
         self.name = name
         self.decode = decode
         self.pointed = decode if isinstance(decode, Pointed) else None
+        self.is_data = self.pointed is not None and self.pointed.struct_name == "buffer"
         self.value: Value = eval(f"lambda register: {decode.expression.format('register')}")
 
 
@@ -79,6 +82,8 @@ class CallText:
         self.name = name
         self.declared = declaration is not None
         self.parameters = [Parameter(*one) for one in declaration.parameters] if declaration else []
+        # Where the data is that the call moves; its size follows.
+        self.data = next((n for n, one in enumerate(self.parameters) if one.is_data), None)
         kind = declaration.returns.kind if declaration else "value"
         self.returns = "pid" if name in PIDS else "address" if name in ADDRESSES else kind
 
@@ -110,6 +115,10 @@ class CallText:
             return self._pointed(task, names, index, values, self._extent(parameter.pointed, index, values))
         if kind == "address":
             return names.pointer(task, value)
+        if kind == "ipc":
+            return names.host_id(parameter.name, value)
+        if index and index - 1 == self.data and not self._fills_data():
+            return self._size(task, names, values, value)
         if self.name == "futex" and parameter.name == "timeout":
             return show_futex_timeout(task, values[1], value)
         if self.name.startswith("futex") and parameter.name == "val":
@@ -161,7 +170,22 @@ class CallText:
         if self.returns == "address":
             return names.pointer(task, answer)
         known = names.file(task, answer) if self.returns == "fd" else None
-        return f"{answer}<{known}>" if known else f"{answer}{self._changed(task, names, answer)}"
+        if known:
+            return f"{answer}<{known}>"
+        return f"{self._size(task, names, self._values(task), answer)}{self._changed(task, names, answer)}"
+
+    def _fills_data(self) -> bool:
+        pointed = None if self.data is None else self.parameters[self.data].pointed
+        return pointed is not None and pointed.is_result
+
+    def _size(self, task: Task, names: Names, values: Sequence[int], size: int) -> str:
+        """A number of bytes that the call moves, or any number that another call returns."""
+        if self.data is None or size <= 0:
+            return str(size)
+        try:
+            return names.size(task.memory.copy_in(values[self.data], min(size, MOST_SEARCHED)), size)
+        except Errno:
+            return str(size)
 
     def _changed(self, task: Task, names: Names, answer: int) -> str:
         """What poll and select have put in place of what they were asked: ` ([{fd=3, …, revents=POLLIN}])`."""
@@ -204,10 +228,10 @@ class CallText:
         if pointed.struct_name == "siginfo":
             return names.siginfo(SigInfo.unpack(data))
         if pointed.struct_name == "buffer":
-            return show_buffer(task.fds.files.get(values[0]), data, names)
+            return show_buffer(task, values[0], data, names)
         if pointed.struct_name == "pollfds":
             data = _ready_pollfds(data) if filled else _asked_pollfds(data)
-        return pointed.show_bytes(data)
+        return pointed.show_bytes(names.pids_named(data) if pointed.extent == "string" else data)
 
 
 def call_text(architecture: Arch, number: int) -> CallText:
@@ -219,10 +243,10 @@ def call_text(architecture: Arch, number: int) -> CallText:
 def _string(task: Task, address: int) -> bytes:
     """The beginning of a string. Raises: Errno(EFAULT)."""
     in_page = PAGE - address % PAGE
-    data = task.memory.copy_in(address, min(MAX_SHOWN + 1, in_page))
-    if b"\0" in data or len(data) > MAX_SHOWN:
+    data = task.memory.copy_in(address, min(MOST_BYTES, in_page))
+    if b"\0" in data or len(data) == MOST_BYTES:
         return data
-    return data + task.memory.copy_in(address + in_page, MAX_SHOWN + 1 - in_page)
+    return data + task.memory.copy_in(address + in_page, MOST_BYTES - in_page)
 
 
 def _asked_pollfds(data: bytes) -> bytes:

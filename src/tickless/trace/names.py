@@ -1,7 +1,8 @@
-"""How a trace names what differs from run to run: tasks, pointers and open files. No pid or address is ever printed."""
+"""How a trace names what differs from run to run: tasks, pointers, open files, the host's ids. None is ever printed."""
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
@@ -22,6 +23,10 @@ if TYPE_CHECKING:
 
 # Names are kept for that many pointers of an address space; later ones are all `ptr`.
 MOST_POINTERS = 10_000
+# Where text has pids: paths in /proc, syslog's `name[PID]: `, `pid=PID`, the beginning of redis's log lines, `PID:M `.
+# Elsewhere a number that happens to be a pid is more often something else.
+PID_MARKS = (b"/proc/", b"]: ", b"pid=", b":M ", b":C ")
+PIDS = re.compile(rb"(?<=/proc/)\d+(?![^/])|(?<=\w\[)\d+(?=\]: )|(?<=\bpid=)\d+|^\d+(?=:[CM] )", re.MULTILINE)
 
 
 class Names:
@@ -32,6 +37,7 @@ class Names:
         self._ever: dict[int, str] = {}  # by tid, of all tasks that there were
         # Each address space's pointers are numbered as they appear.
         self._pointers: WeakKeyDictionary[Memory, dict[int, int]] = WeakKeyDictionary()
+        self._host_ids: dict[tuple[str, int], int] = {}  # by kind and id, numbered as they appear
 
     def started(self, task: Task) -> None:
         """From now on its tid means this task."""
@@ -50,6 +56,26 @@ class Names:
         """The name of the task that has, or had last, this pid."""
         alive = self.kernel.tasks.get(pid) or self.kernel.groups.get(pid)
         return self._ever.get(pid) if alive is None else alive.name
+
+    def pids_named(self, text: bytes) -> bytes:
+        """`text` with the names of tasks in place of their pids."""
+        if not any(mark in text for mark in PID_MARKS):
+            return text
+        return PIDS.sub(lambda found: (self.known_pid(int(found[0])) or found[0].decode()).encode(), text)
+
+    def size(self, text: bytes, size: int) -> str:
+        """The size of data that begins with `text`: `76+pid`, since not all pids have the same number of digits."""
+        found = PIDS.findall(text) if any(mark in text for mark in PID_MARKS) else ()
+        pids = [digits for digits in found if self.known_pid(int(digits))]
+        if not pids:
+            return str(size)
+        return f"{size - len(b''.join(pids))}+{len(pids) if len(pids) > 1 else ''}pid"
+
+    def host_id(self, kind: str, number: int) -> str:
+        """`semid#1`: the first of its kind that the trace has seen."""
+        known = self._host_ids
+        of_kind = sum(other == kind for other, _ in known)
+        return f"{kind}#{known.setdefault((kind, number), of_kind + 1)}" if number >= 0 else str(number)
 
     def pointer(self, task: Task, address: int) -> str:
         """`&N`: the N-th address that the trace has seen in the task's memory."""

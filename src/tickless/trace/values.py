@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from tickless.abi.futex import FUTEX_CMD_MASK, FUTEX_TID_MASK, FUTEX_WAITERS
 from tickless.abi.names import name_or_number
-from tickless.abi.show import quoted, show_timespec
+from tickless.abi.show import LOWEST_ADDRESS, MAX_SHOWN, quoted, show_timespec
 from tickless.abi.siginfo import SIGNALFD_SIGINFO
 from tickless.abi.signal import signal_name
 from tickless.abi.tables import OWN_CODES, SI_CODES
@@ -20,7 +20,6 @@ from tickless.trace.varied import FUTEX_TIMED
 
 if TYPE_CHECKING:
     from tickless.abi.show import ShowValue
-    from tickless.kernel.file import File
     from tickless.kernel.task import Task
     from tickless.trace.names import Names
 
@@ -58,14 +57,38 @@ def signed_32(register: int) -> int:
     return ((register & 0xFFFFFFFF) ^ 0x80000000) - 0x80000000
 
 
-def show_buffer(file: File | None, data: bytes, names: Names) -> str:
+def show_buffer(task: Task, fd: int, data: bytes, names: Names) -> str:
     """Print what was read from a file, or written to one."""
+    file = task.fds.files.get(fd)
     if isinstance(file, SignalFd):
         records = range(0, len(data) - SIGNALFD_SIGINFO.size + 1, SIGNALFD_SIGINFO.size)
         return f"[{', '.join(_signal_record(data[start:], names) for start in records)}]"
     if isinstance(file, EventFd | TimerFd) and len(data) == COUNT.size:
         return f"[{COUNT.unpack(data)[0]}]"
-    return quoted(data)
+    return _show_data(task, names.pids_named(data), names)
+
+
+def _show_data(task: Task, data: bytes, names: Names) -> str:
+    """Print bytes, and addresses among them by name: libuv, for one, sends itself pointers through a pipe."""
+    parts, start = [], 0
+    for at in range(0, min(len(data), MAX_SHOWN) - COUNT.size + 1, COUNT.size) if b"\0\0" in data else ():
+        (word,) = COUNT.unpack_from(data, at)
+        if word >= LOWEST_ADDRESS and _is_mapped(task, word):
+            parts += [quoted(data[start:at])] if at > start else []
+            parts.append(names.pointer(task, word))
+            start = at + COUNT.size
+    if not parts:
+        return quoted(data)
+    parts += [quoted(data[start:MAX_SHOWN])] if start < min(len(data), MAX_SHOWN) else []
+    return f"[{', '.join(parts)}]{'...' if len(data) > MAX_SHOWN else ''}"
+
+
+def _is_mapped(task: Task, address: int) -> bool:
+    try:
+        task.memory.copy_in(address, 1)
+    except Errno:
+        return False
+    return True
 
 
 def _signal_record(data: bytes, names: Names) -> str:
