@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.programs.harness import environment, processes_of, running, tickless
+from tests.programs.build import HERE, compile_c
+from tests.programs.harness import environment, processes_of, run_virtually, running, tickless
 
 ANSWERS = 'trap "echo int; exit 3" INT; trap "echo term; exit 4" TERM; echo ready; read line'
 COUNTS = 'trap "echo int" INT; echo ready; while :; do read line; done'
@@ -124,3 +125,11 @@ def read_until(master: int, wanted: bytes | None) -> bytes:
             break
         seen += more
     return seen
+
+
+def test_tasks_that_compute_have_their_turns(tmp_path: Path) -> None:
+    """A task that makes no call loses the token after some CPU time, and the run is no deadlock meanwhile."""
+    ended = run_virtually([str(compile_c(HERE / "virtual" / "computing.c"))], tmp_path)
+
+    assert ended.stdout == "both have ended: 3\nthe flag was seen\n"
+    assert ended.status == 0

@@ -20,6 +20,7 @@ from tickless.host.fd_table import HostFdTable
 from tickless.host.host_signals import HostSignals
 from tickless.host.launch import OPTIONS
 from tickless.host.memory import AddressSpace
+from tickless.host.task_state import state_of
 from tickless.host.tracee import ELSEWHERE, IN_VFORK, NEWBORN, STOPPED, HostGroup, Tracee
 from tickless.host.vdso import TaskClock, VdsoImage
 from tickless.kernel import process
@@ -365,15 +366,6 @@ class LifeCycle:
         """A leader calls exit(2) while its threads live on: the host tells of it only when the last of them is gone."""
         self._forget(task)
         process.exit_task(self.kernel, task, None)
-
-
-def state_of(tid: int) -> str:
-    """The state letter of a task, X if it is gone. proc(5)."""
-    try:
-        with open(f"/proc/{tid}/stat", "rb", buffering=0) as file:
-            return chr(file.read(512).rpartition(b")")[2].split()[0][0])
-    except OSError:
-        return "X"
 
 
 def _program_of(tid: int) -> str:

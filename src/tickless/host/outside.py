@@ -14,8 +14,8 @@ from tickless.abi.numbers import name_of
 from tickless.abi.siginfo import SI_USER, SigInfo
 from tickless.abi.signal import IGNORED_BY_DEFAULT
 from tickless.host import ptrace
-from tickless.host.life_cycle import state_of
 from tickless.host.master import is_readable
+from tickless.host.task_state import cpu_ticks, state_of
 from tickless.host.tracee import IN_HOST, STOPPED, Tracee
 from tickless.kernel.registry import Unserved
 from tickless.kernel.signals import send_signal
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 # Ticks of the safety net (10 ms each) that a task may sleep in the host before others go on.
 FORESEEN_TICKS = 2
-# Ticks of pure computing, with others ready, before the token is taken away: a last resort.
+# CPU time without a call, with others ready, before the token is taken away as a last resort; ticks of 10 ms.
 COMPUTING_TICKS = 10
 # Ticks between two looks for signals from other programs.
 LOOK_TICKS = 5
@@ -221,11 +221,21 @@ class Outside:
             supervisor.in_host.add(task)
             self._note(task, "waits in a call of Linux that nobody foresaw: the others go on, after real time")
             supervisor.kernel.name_once(task, Unserved("TL502", f"waiting in {_call_of(task)}", 0))
-        elif state == "R" and task.idle_ticks > COMPUTING_TICKS and supervisor.kernel.ready:
-            ptrace.interrupt(task.tid)
-            self._note(task, "computes without a call: the others have their turn, after real time")
-            supervisor.runner = None
-            task.state = IN_HOST
+        elif state == "R" and supervisor.kernel.ready:
+            self._preempt_if_it_computes(task)
+
+    def _preempt_if_it_computes(self, task: Tracee) -> None:
+        """Take the token from a task that has used much CPU time since its last call: real time must not count."""
+        used = cpu_ticks(task.tid)
+        if task.idle_ticks == 1:
+            task.cpu_ticks_before = used
+        if used - task.cpu_ticks_before < COMPUTING_TICKS:
+            return
+        self._note(task, "computes without a call: the others have their turn, after real time")
+        ptrace.interrupt(task.tid)
+        self.supervisor.runner = None
+        # It stops at once, or at the end of a call that the host then makes again.
+        self.supervisor.life.take_in(task.tid, self.supervisor.life.events.wait_for(task.tid))
 
     def _note(self, task: Tracee, what: str) -> None:
         listener = self.supervisor.kernel.listener
