@@ -44,7 +44,7 @@ from tickless.kernel.host_file import HostFile
 from tickless.kernel.outcome import Blocked, Result
 from tickless.kernel.poll import read_temporary_mask
 from tickless.kernel.registry import syscall
-from tickless.kernel.timespec import read_timespec
+from tickless.kernel.timespec import deadline_after_ms, read_timespec
 from tickless.kernel.wait_queue import WaitQueue, sleep_masked
 
 if TYPE_CHECKING:
@@ -61,7 +61,6 @@ HOST_EVENTS = 256
 USER_SPACE_END = 1 << 63
 PACK = EPOLL_EVENT.pack
 EVENT_SIZE = EPOLL_EVENT.size
-NSEC_PER_MSEC = 10**6
 
 
 class Epoll(File):
@@ -352,7 +351,7 @@ def epoll_wait(task: Task, epfd: Fd, events: EpollEventsOut, maxevents: S32, tim
     if count is not None:
         return count
     # With a timeout of 0 Linux looks at no signal.
-    return 0 if timeout == 0 else _wait_for_events(task, epoll, events, maxevents, _deadline_ns(task, timeout))
+    return 0 if timeout == 0 else _wait_for_events(task, epoll, events, maxevents, deadline_after_ms(task, timeout))
 
 
 @syscall
@@ -365,7 +364,7 @@ def epoll_pwait(
     count = epoll.report(task, events, maxevents)
     if count is not None or timeout == 0:
         return count or 0
-    deadline_ns = _deadline_ns(task, timeout)
+    deadline_ns = deadline_after_ms(task, timeout)
     return sleep_masked(task, mask, _wait_for_events(task, epoll, events, maxevents, deadline_ns))
 
 
@@ -400,7 +399,3 @@ def _epoll_to_wait_for(task: Task, epfd: int, events: int, maxevents: int) -> Ep
     if not isinstance(epoll, Epoll):
         raise Errno(EINVAL)
     return epoll
-
-
-def _deadline_ns(task: Task, timeout_ms: int) -> int | None:
-    return None if timeout_ms < 0 else task.kernel.clock.now_ns + timeout_ms * NSEC_PER_MSEC

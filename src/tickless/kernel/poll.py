@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, cast
 
 from tickless.abi.errno import EINTR, EINVAL, ERESTART_RESTARTBLOCK, ERESTARTNOHAND
 from tickless.abi.poll import POLLERR, POLLFD, POLLHUP, POLLNVAL
-from tickless.abi.time import NSEC_PER_MSEC, pack_timespec
+from tickless.abi.time import pack_timespec
 from tickless.abi.types import S32, U32, PollfdsPtr, SigsetPtr, Size, TimespecPtr
 from tickless.kernel.errors import Errno
 from tickless.kernel.host_file import HostFile, HostWatch
 from tickless.kernel.outcome import Blocked, Result
 from tickless.kernel.registry import syscall
 from tickless.kernel.signal_calls import read_sigset
-from tickless.kernel.timespec import read_timespec
+from tickless.kernel.timespec import deadline_after_ms, read_timespec
 from tickless.kernel.wait_queue import WaitQueue, sleep_masked, sleep_until
 
 if TYPE_CHECKING:
@@ -139,7 +139,7 @@ def poll(task: Task, ufds: PollfdsPtr, nfds: U32, timeout: S32) -> Result:
         return call.tell(ready)
     if timeout == 0 and not task.has_pending_signals():
         return call.tell(ready)
-    deadline_ns = None if timeout < 0 else task.kernel.clock.now_ns + timeout * NSEC_PER_MSEC
+    deadline_ns = deadline_after_ms(task, timeout)
     return cast(Blocked, _sleep_restartably(call, deadline_ns))
 
 

@@ -168,17 +168,22 @@ def sleep_until(
             if not sleeper.woken:  # looking at the condition may itself have changed something
                 yield
     finally:
-        task.sleeping_on = ()
-        for queue in queues:
-            queue.waiters.pop(sleeper, None)
-            if queue.on_idle is not None:
-                queue.on_idle()
         if alarm is not None:
             clock.cancel(alarm)
-        if exclusive and sleeper.woken:
-            # It dies before it could look at what it was woken for: the next one gets it.
-            for queue in queues:
-                queue.wake_one(events)
+        _leave(sleeper, queues)
+
+
+def _leave(sleeper: Sleeper, queues: Sequence[WaitQueue]) -> None:
+    """The call has ended, or dies: nobody waits for it any more."""
+    sleeper.task.sleeping_on = ()
+    for queue in queues:
+        queue.waiters.pop(sleeper, None)
+        if queue.on_idle is not None:
+            queue.on_idle()
+    if sleeper.exclusive and sleeper.woken:
+        # It dies before it could look at what it was woken for: the next one gets it.
+        for queue in queues:
+            queue.wake_one(sleeper.events)
 
 
 def give_way(task: Task) -> Generator[None, None, int]:
