@@ -29,11 +29,11 @@ from tickless.host.placeholder import Placeholders
 from tickless.host.processes import Processes
 from tickless.host.readiness import Readiness
 from tickless.host.retries import Retries
+from tickless.host.serve import serve_calls
 from tickless.host.signal_stops import SignalStops
 from tickless.host.tracee import ELSEWHERE, IN_CALL, NEWBORN, STOPPED, Tracee
 from tickless.host.trapped import clock_read_numbers, memory_numbers
-from tickless.kernel.errors import Errno
-from tickless.kernel.outcome import PASS_ON, Answer, PassOn, Result
+from tickless.kernel.outcome import Answer, PassOn, Result
 from tickless.kernel.task import BLOCKED, DEAD, READY, RUNNING
 
 if TYPE_CHECKING:
@@ -89,7 +89,7 @@ class Supervisor:
         kernel.host = Processes(self)
         self.runner: Tracee | None = None
         self.notification = 0  # the id of the call being served
-        self._answer = bytearray(notify.ANSWER_SIZE)  # the last one that was given
+        self.answer = bytearray(notify.ANSWER_SIZE)  # the last one that was given
         self.attention = False  # something came that `attend` has to look at before anybody is waited for
         self.may_release = False  # last references may have gone: find out before the next call is served
         self.slice_left = SLICE
@@ -112,12 +112,18 @@ class Supervisor:
             elif self.attention:
                 self.attend()
             else:
-                task = kernel.pick()
-                if task is None:
-                    self.idle.wait()
-                else:
-                    assert isinstance(task, Tracee)
-                    self.dispatch(task)
+                self.pass_token()
+
+    def pass_token(self) -> None:
+        """If nobody runs, the next task that has something to do gets the token; as long as none has, time goes on."""
+        kernel = self.kernel
+        while self.runner is None and not self.attention and kernel.tasks:
+            task = kernel.pick()
+            if task is None:
+                self.idle.wait()
+            else:
+                assert isinstance(task, Tracee)
+                self.dispatch(task)
 
     def end(self, why: str) -> None:
         """Stop after what is being done now."""
@@ -131,7 +137,7 @@ class Supervisor:
             elif self.kernel.listener is not None or self.idle.pace is not None:
                 self.receive(notify.receive(self.listener))
             else:
-                self.serve_runner()
+                serve_calls(self)
         except InterruptedError:
             self.attend()
             self.outside.safety_net()
@@ -140,53 +146,8 @@ class Supervisor:
                 raise
             self.attend()  # the task of that call has died, or a signal came first
 
-    def serve_runner(self) -> None:
-        """Serve the calls of the task that holds the token until something else comes: all here is paid per call."""
-        task = self.runner
-        assert task is not None, "nobody holds the token"
-        tid, clock, costs, table, ready = task.tid, self.kernel.clock, self.costs, self.kernel.table, self.kernel.ready
-        listener, call, unpack, pack_into = self.listener, ioctl, notify.unpack_notification, notify.pack_answer_into
-        receive, send, size, passed_on = notify.RECEIVE, notify.SEND, notify.NOTIFICATION_SIZE, notify.CONTINUE
-        answer = self._answer
-        task_clock, consumed, dying = task.clock, task.signals.consumed, self.life.dying
-        self.kernel.current = task
-        while not self.attention:  # a stop may have come while the last answer was given: nobody would wake us
-            buffer = bytearray(size)
-            call(listener, receive, buffer)
-            received = note, who, _, number, _, address, a, b, c, d, e, f = unpack(buffer)
-            if task_clock.given is not None:
-                clock.now_ns = task_clock.take(clock.now_ns, address)
-            clock.now_ns = now_ns = clock.now_ns + costs[number]
-            if who != tid or clock.next_due_ns <= now_ns or (ready and self._slice_is_over(number)):
-                self.receive(received, charged=True)
-                return
-            if self.may_release:
-                self.release()
-            self.notification = task.notification = note
-            task.call = number
-            try:
-                result = table[number](task, a, b, c, d, e, f)
-            except Errno as error:
-                result = -error.number
-            if result.__class__ is int and not consumed and not dying and result > -ERESTARTSYS:
-                if task_clock.wanted:
-                    self.give_clock(task)
-                if result >= 0:
-                    pack_into(answer, 0, note, result, 0, 0)
-                else:
-                    pack_into(answer, 0, note, 0, result, 0)
-                call(listener, send, answer)
-            elif result is PASS_ON:
-                if task_clock.wanted:
-                    self.give_clock(task)
-                pack_into(answer, 0, note, 0, 0, passed_on)
-                call(listener, send, answer)
-            else:
-                self._took_a_call(task, received)
-                self.settle(task, self.kernel.take_result(task, result))
-                return
-
-    def _slice_is_over(self, number: int) -> bool:
+    def slice_is_over(self, number: int) -> bool:
+        """Another task is ready: count the call, and tell whether it is the other's turn."""
         if number in self.memory_numbers:
             return False
         self.slice_left -= 1
@@ -208,7 +169,7 @@ class Supervisor:
             clock.now_ns = max(clock.now_ns, self.idle.pace.now_ns())
         holds_token = task is self.runner
         self.in_host.discard(task)
-        self._took_a_call(task, received)
+        self.took_a_call(task, received)
         if holds_token:
             self.runner = None
         if self.attention:
@@ -223,12 +184,12 @@ class Supervisor:
             task.resumes = False
             task.state = BLOCKED
             self.kernel.make_ready(task)
-        elif not holds_token or task.group.stopped_by or (self.kernel.ready and self._slice_is_over(received[3])):
+        elif not holds_token or task.group.stopped_by or (self.kernel.ready and self.slice_is_over(received[3])):
             self.queue(task)
         else:
             self.begin(task)
 
-    def _took_a_call(self, task: Tracee, received: Notification) -> None:
+    def took_a_call(self, task: Tracee, received: Notification) -> None:
         self.notification = task.notification = received[0]
         task.call = received[3]
         task.args = received[6:]
@@ -296,8 +257,8 @@ class Supervisor:
         if task.clock.wanted:
             self.give_clock(task)
         try:
-            notify.pack_answer_into(self._answer, 0, task.notification, value, error, flags)
-            ioctl(self.listener, notify.SEND, self._answer)
+            notify.pack_answer_into(self.answer, 0, task.notification, value, error, flags)
+            ioctl(self.listener, notify.SEND, self.answer)
         except OSError as failure:
             if failure.errno != ENOENT:
                 raise
