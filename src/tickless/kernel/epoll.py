@@ -59,8 +59,7 @@ TAKEN_ONCE = EPOLLET | EPOLLONESHOT
 HOST_EVENTS = 256
 # Where addresses are the kernel's own: refused even if nothing is to be written.
 USER_SPACE_END = 1 << 63
-PACK = EPOLL_EVENT.pack
-EVENT_SIZE = EPOLL_EVENT.size
+PACK, EVENT_SIZE = EPOLL_EVENT.pack, EPOLL_EVENT.size
 
 
 class Epoll(File):
