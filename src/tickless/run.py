@@ -224,7 +224,7 @@ def _step(step: At, supervisor: Supervisor) -> Callable[[], object]:
 
 def _outcome(supervisor: Supervisor, blocked: Sequence[str], counts: CallCounts | None, real_ns: int) -> Outcome:
     kernel = supervisor.kernel
-    status = supervisor.life.main_status or 0
+    status = supervisor.life.deaths.main_status or 0
     ended_by = supervisor.ended_by or ("signaled" if os.WIFSIGNALED(status) else "exited")
     return Outcome(
         outcome=ended_by,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from signal import SIGTRAP
 
 from tickless.host import ptrace
@@ -20,6 +21,9 @@ class Events:
 
     def __init__(self) -> None:
         self._events: deque[Event] = deque()
+
+    def __len__(self) -> int:
+        return len(self._events)
 
     def collect(self) -> None:
         """Take in every event that is there."""
@@ -61,17 +65,32 @@ class Events:
         """Whether an exec of the process is among the events."""
         return any(tid == tgid and status >> 8 == AT_EXEC for tid, status in self._events)
 
-    def collect_one(self) -> None:
-        """Wait for an event of any task."""
-        self._events.append(os.waitpid(-1, ptrace.WALL))
+    def collect_one(self) -> bool:
+        """Wait for an event of any task; False when there is none left."""
+        try:
+            self._events.append(os.waitpid(-1, ptrace.WALL))
+        except ChildProcessError:
+            return False
+        return True
 
-    def wait_for(self, tid: int) -> int:
-        """The next event of one task, waited for if need be: its status."""
-        event = self.take(lambda other, status: other == tid)
-        return event[1] if event is not None else os.waitpid(tid, ptrace.WALL)[1]
+    def wait_for(self, tid: int) -> int | None:
+        """The next event of one task, waited for if need be: its status. None for a task that has vanished without one.
 
-    def wait_for_end(self, tid: int) -> int:
-        """The status of a task that is dying, whatever stops come before."""
-        while os.WIFSTOPPED(status := self.wait_for(tid)):
-            ptrace.cont(tid)
+        That happens at exec, to the leader and to the thread that calls it: what follows has the leader's tid. So no
+        wait is for one tid alone: it would never end.
+        """
+        while (event := self.take(lambda other, status: other == tid)) is None:
+            if not os.path.exists(f"/proc/{tid}"):
+                self.collect()
+                event = self.take(lambda other, status: other == tid)
+                return None if event is None else event[1]
+            if not self.collect_one():
+                return None
+        return event[1]
+
+    def wait_for_end(self, tid: int) -> int | None:
+        """The status of a task that is dying, whatever stops come before; None if it has vanished without one."""
+        while (status := self.wait_for(tid)) is not None and os.WIFSTOPPED(status):
+            with suppress(ProcessLookupError):  # SIGKILL has ended the stop
+                ptrace.cont(tid)
         return status

@@ -7,11 +7,14 @@ taken from the host too.
 
 from __future__ import annotations
 
+import ctypes
 import os
 import signal
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from tickless.abi.arch import ARCH
+from tickless.abi.numbers import number_of
 from tickless.abi.siginfo import SigInfo
 from tickless.host import ptrace
 
@@ -19,6 +22,8 @@ if TYPE_CHECKING:
     from tickless.host.supervisor import Supervisor
     from tickless.kernel.task import Task
 
+_libc = ctypes.PyDLL(None, use_errno=True)
+_TGKILL = ctypes.c_long(number_of(ARCH, "tgkill") or 0)
 _FIELDS = (b"SigPnd:", b"ShdPnd:", b"SigBlk:", b"SigIgn:", b"SigCgt:")
 
 
@@ -50,11 +55,11 @@ class HostSignals:
         group = self.task.group
         try:
             if info.signo == signal.SIGKILL:
-                self.supervisor.kill_group(group)
+                self.supervisor.life.deaths.kill(group)
             elif shared:
                 os.kill(group.tgid, info.signo)
             else:
-                self.supervisor.tgkill(group.tgid, self.task.tid, info.signo)
+                _tgkill(group.tgid, self.task.tid, info.signo)
         except ProcessLookupError:
             self.supervisor.attention = True  # it died: its status is on the way
         self._read_at = None
@@ -93,3 +98,9 @@ class HostSignals:
             self._masks = self.read_masks()
             self._read_at = self.supervisor.notification
         return self._masks
+
+
+def _tgkill(tgid: int, tid: int, signo: int) -> None:
+    """Send a signal to one thread. Raises: ProcessLookupError."""
+    if _libc.syscall(_TGKILL, tgid, tid, signo) < 0:
+        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from tickless.abi.arch import ARCH
@@ -185,16 +186,13 @@ class Outside:
         That takes a stop, so the call is interrupted, and goes on when the host makes it again.
         """
         supervisor = self.supervisor
-        ptrace.interrupt(task.tid)
+        with suppress(ProcessLookupError):  # killed: `send` finds that out as well
+            ptrace.interrupt(task.tid)
         supervisor.send(task, 0, -ERESTARTSYS, 0)
         task.resumes = task.answered_restart = True
-        status = supervisor.life.events.wait_for(task.tid)
-        if not os.WIFSTOPPED(status):
-            supervisor.life.take_in(task.tid, status)
+        if not supervisor.life.await_stop(task):
             return
-        infos = [(True, raw) for raw in ptrace.peeksiginfo(task.tid, 64, shared=True)]
-        infos += [(False, raw) for raw in ptrace.peeksiginfo(task.tid, 64, shared=False)]
-        for shared, raw in infos:
+        for shared, raw in _pending_infos(task.tid):
             info = SigInfo.unpack(raw)
             if new >> (info.signo - 1) & 1:
                 send_signal(task.group, info, None if shared else task, ring=False)
@@ -213,8 +211,8 @@ class Outside:
             return
         task.idle_ticks += 1
         state = state_of(task.tid)
-        if state == "Z" and len(task.group.threads) > 1:
-            supervisor.life.leader_left(task)
+        if state == "Z" and supervisor.life.deaths.has_left(task):
+            supervisor.life.deaths.left(task)
         elif state == "S" and task.idle_ticks > FORESEEN_TICKS:
             supervisor.runner = None
             task.state = IN_HOST
@@ -231,16 +229,29 @@ class Outside:
             task.cpu_ticks_before = used
         if used - task.cpu_ticks_before < COMPUTING_TICKS:
             return
+        try:
+            ptrace.interrupt(task.tid)
+        except ProcessLookupError:
+            return  # it has just ended
         self._note(task, "computes without a call: the others have their turn, after real time")
-        ptrace.interrupt(task.tid)
         self.supervisor.runner = None
         # It stops at once, or at the end of a call that the host then makes again.
-        self.supervisor.life.take_in(task.tid, self.supervisor.life.events.wait_for(task.tid))
+        if (status := self.supervisor.life.events.wait_for(task.tid)) is not None:
+            self.supervisor.life.take_in(task.tid, status)
 
     def _note(self, task: Tracee, what: str) -> None:
         listener = self.supervisor.kernel.listener
         if listener is not None:
             listener.noted(task, what)
+
+
+def _pending_infos(tid: int) -> list[tuple[bool, bytes]]:
+    """What the host has pending for a stopped task's process (True) and for the task; nothing if it was killed."""
+    try:
+        infos = [(True, raw) for raw in ptrace.peeksiginfo(tid, 64, shared=True)]
+        return infos + [(False, raw) for raw in ptrace.peeksiginfo(tid, 64, shared=False)]
+    except ProcessLookupError:
+        return []
 
 
 def _call_of(task: Tracee) -> str:

@@ -121,7 +121,7 @@ class Processes:
         return not self._may_trace_all
 
     def kill_group(self, group: ThreadGroup) -> None:
-        self.supervisor.kill_group(group)
+        self.supervisor.life.deaths.kill(group)
 
     def end_masked_call(self, task: Task, mask: int, error: int) -> Answer:
         assert isinstance(task, Tracee)

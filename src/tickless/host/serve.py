@@ -19,7 +19,7 @@ def serve_calls(supervisor: Supervisor) -> None:
 
     Raises: OSError: EINTR, ENOENT as `notify.receive`.
     """
-    kernel, costs, answer, dying = supervisor.kernel, supervisor.costs, supervisor.answer, supervisor.life.dying
+    kernel, costs, answer, dying = supervisor.kernel, supervisor.costs, supervisor.answer, supervisor.life.deaths.dying
     clock, table, ready = kernel.clock, kernel.table, kernel.ready
     listener, call, unpack, pack_into = supervisor.listener, ioctl, notify.unpack_notification, notify.pack_answer_into
     receive, send, size, passed_on = notify.RECEIVE, notify.SEND, notify.NOTIFICATION_SIZE, notify.CONTINUE

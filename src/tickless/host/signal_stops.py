@@ -14,12 +14,14 @@ from typing import TYPE_CHECKING
 from tickless.abi.arch import ARCH
 from tickless.abi.errno import EINTR, ERESTART_RESTARTBLOCK, ERESTARTNOHAND, ERESTARTNOINTR, ERESTARTSYS
 from tickless.abi.numbers import number_of
+from tickless.abi.sched import CLONE_UNTRACED
 from tickless.abi.siginfo import SI_KERNEL, SI_TKILL, SI_USER, SigInfo
 from tickless.abi.signal import SIGCHLD, SIGRTMIN, SIGSEGV, STOPPING_BY_DEFAULT, sigmask
 from tickless.host import notify, ptrace, tsc
 from tickless.host.master import is_readable
 from tickless.host.outside import OutsideSigInfo
 from tickless.host.tracee import IN_HOST, NEWBORN, STOPPED, Tracee
+from tickless.kernel.errors import Errno
 from tickless.kernel.signals import ALL_SIGNALS
 
 if TYPE_CHECKING:
@@ -105,10 +107,23 @@ class SignalStops:
         if registers[names.result] == WORD + 1 - ERESTARTSYS and registers[names.call_number] in self.trapped:
             ptrace.poke_register(task.tid, names.result, WORD + 1 - ERESTARTNOINTR)
 
-    def restart(self, task: Tracee, code: int) -> None:
+    def answer(self, task: Tracee, answer: int) -> None:
+        """End a call with a restart code, or one that has taken pending signals."""
+        try:
+            if -ERESTARTSYS >= answer >= -ERESTART_RESTARTBLOCK:
+                self._restart(task, -answer)
+            else:
+                self._take_from_host(task, answer)
+        except ProcessLookupError:
+            self.supervisor.attention = True  # it has been killed: its status is on the way
+
+    def _restart(self, task: Tracee, code: int) -> None:
         """Answer a call that a signal interrupted: the handler's SA_RESTART decides, so the host must."""
         if task.suspends:
             self._suspend_instead(task)
+            return
+        if task.call == _CLONE:
+            self._make_child_traced(task)
             return
         if code == ERESTART_RESTARTBLOCK:
             code = EINTR  # the host's own restart block knows nothing of this sleep
@@ -132,13 +147,28 @@ class SignalStops:
             # The task does not block that signal anyway, and its handler's frame is built.
             self.supervisor.life.stopped(task)
             return
-        task.before_suspend = ptrace.getregs(task.tid)
-        registers = ptrace.Registers.from_buffer_copy(task.before_suspend)
+        before = ptrace.getregs(task.tid)
+        registers = ptrace.Registers.from_buffer_copy(before)
         names = ptrace.REGISTERS
         registers.words[names.call_number] = _RT_SIGSUSPEND
-        registers.words[names.arguments[0]] = self._mask_address(task)
         registers.words[names.arguments[1]] = ptrace.SIGSET_SIZE
-        ptrace.setregs(task.tid, registers)
+        with contextlib.suppress(Errno):  # the mask has been unmapped: the call is made again, and fails
+            registers.words[names.arguments[0]] = self._mask_address(task)
+            ptrace.setregs(task.tid, registers)
+            task.before_suspend = before
+        self.supervisor.life.stopped(task)
+
+    def _make_child_traced(self, task: Tracee) -> None:
+        """Let the task make its clone again without CLONE_UNTRACED: a child that we do not trace is none of the run."""
+        ptrace.interrupt(task.tid)
+        task.answered_restart = True
+        self.supervisor.send(task, 0, -ERESTARTNOINTR, 0)
+        delivered = self._await_event_stop(task)
+        if delivered is None:
+            return
+        if not delivered:  # a handler comes first: the call is back here after it
+            index = ptrace.REGISTERS.arguments[0]
+            ptrace.poke_register(task.tid, index, ptrace.getregs(task.tid).words[index] & ~CLONE_UNTRACED)
         self.supervisor.life.stopped(task)
 
     def _mask_address(self, task: Tracee) -> int:
@@ -157,7 +187,7 @@ class SignalStops:
         saved.words[names.result] = ptrace.getregs(task.tid).words[names.result]
         ptrace.setregs(task.tid, saved)
 
-    def take_from_host(self, task: Tracee, answer: int) -> None:
+    def _take_from_host(self, task: Tracee, answer: int) -> None:
         """Answer a call that has taken pending signals, and take them from the host as well, or the bell goes stale.
 
         At the stop that follows the answer the task makes an rt_sigtimedwait of its own for each signal, and then
@@ -205,9 +235,7 @@ class SignalStops:
             ptrace.setregs(task.tid, registers)
             ptrace.step(task.tid)
             made = self._pass_on_next_call(task)
-            status = self.supervisor.life.events.wait_for(task.tid)
-            if not os.WIFSTOPPED(status):
-                self.supervisor.life.take_in(task.tid, status)
+            if not self.supervisor.life.await_stop(task):
                 return False
             if made:
                 return True
@@ -225,10 +253,10 @@ class SignalStops:
                 continue
             with contextlib.suppress(FileNotFoundError):
                 received = notify.receive_uninterrupted(listener)
-                # Everybody else is parked, so the next call is this one.
-                assert received[1] == task.tid, "somebody runs without the token"
-                notify.pass_on(listener, received[0])
-                return True
+                if received[1] == task.tid:
+                    notify.pass_on(listener, received[0])
+                    return True
+                self.supervisor.park(received)  # of a task that the host had blocked
         return False
 
     def _await_event_stop(self, task: Tracee) -> int | None:
@@ -239,8 +267,9 @@ class SignalStops:
         delivered = 0
         while True:
             status = self.supervisor.life.events.wait_for(task.tid)
-            if not os.WIFSTOPPED(status):
-                self.supervisor.life.take_in(task.tid, status)
+            if status is None or not os.WIFSTOPPED(status):
+                if status is not None:
+                    self.supervisor.life.take_in(task.tid, status)
                 return None
             if ptrace.stop_event(status) == ptrace.PTRACE_EVENT_STOP:
                 task.place = STOPPED
@@ -251,6 +280,7 @@ class SignalStops:
             ptrace.interrupt(task.tid)
 
 
+_CLONE = number_of(ARCH, "clone")
 _RT_SIGTIMEDWAIT = number_of(ARCH, "rt_sigtimedwait") or 0
 _RT_SIGSUSPEND = number_of(ARCH, "rt_sigsuspend") or 0
 # Which argument of a call is its signal mask; pselect6's points at a pointer to it.

@@ -6,17 +6,13 @@ The task that runs holds the token (`runner`). All others are parked in a call, 
 
 from __future__ import annotations
 
-import ctypes
 import os
-import signal
 from errno import ENOENT
 from fcntl import ioctl
 from typing import TYPE_CHECKING
 
-from tickless.abi.arch import ARCH
 from tickless.abi.epoll import EPOLLIN
 from tickless.abi.errno import ERESTART_RESTARTBLOCK, ERESTARTSYS
-from tickless.abi.numbers import number_of
 from tickless.abi.time import CLOCK_BOOTTIME, CLOCK_REALTIME
 from tickless.host import notify
 from tickless.host.cgroup_events import CgroupEvents
@@ -41,7 +37,7 @@ if TYPE_CHECKING:
     from tickless.host.notify import Notification
     from tickless.kernel.kernel import Kernel
     from tickless.kernel.registry import Entry
-    from tickless.kernel.task import Task, ThreadGroup
+    from tickless.kernel.task import Task
 
 # Calls that a task may make before another that is ready gets the token.
 SLICE = 20
@@ -52,9 +48,6 @@ READS_WHILE_OTHERS_WAIT = 1_000
 CLOCK_READ_COST_NS = 20
 # How often the safety net looks at a task that makes no calls, in s of real time.
 SAFETY_NET_S = 0.01
-
-_libc = ctypes.PyDLL(None, use_errno=True)
-_TGKILL = ctypes.c_long(number_of(ARCH, "tgkill") or 0)
 
 
 class Supervisor:
@@ -189,6 +182,14 @@ class Supervisor:
         else:
             self.begin(task)
 
+    def park(self, received: Notification) -> None:
+        """Let a call wait for its turn, whosever it is."""
+        task = self.kernel.tasks.get(received[1])
+        if isinstance(task, Tracee):
+            self.in_host.discard(task)
+            self.took_a_call(task, received)
+            self.queue(task)
+
     def took_a_call(self, task: Tracee, received: Notification) -> None:
         self.notification = task.notification = received[0]
         task.call = received[3]
@@ -234,7 +235,7 @@ class Supervisor:
             if self.runner is task:
                 self.runner = None
             return
-        if self.life.dying:
+        if self.life.deaths.dying:
             self.attend()
         if self.kernel.listener is not None:
             self.kernel.listener.call_left(task, answer)
@@ -242,10 +243,8 @@ class Supervisor:
             return
         if isinstance(answer, PassOn):
             self.send(task, 0, 0, notify.CONTINUE)
-        elif -ERESTARTSYS >= answer >= -ERESTART_RESTARTBLOCK:
-            self.stops.restart(task, -answer)
-        elif task.signals.consumed:
-            self.stops.take_from_host(task, answer)
+        elif -ERESTARTSYS >= answer >= -ERESTART_RESTARTBLOCK or task.signals.consumed:
+            self.stops.answer(task, answer)
         elif answer >= 0:
             self.send(task, answer, 0, 0)
         else:
@@ -325,24 +324,12 @@ class Supervisor:
         self.kernel.cause = ""
         return spoke
 
-    def tgkill(self, tgid: int, tid: int, signo: int) -> None:
-        """Send a signal to one thread. Raises: ProcessLookupError."""
-        if _libc.syscall(_TGKILL, tgid, tid, signo) < 0:
-            raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
-
-    def kill_group(self, group: ThreadGroup) -> None:
-        """SIGKILL a process; its deaths are taken in before the call that does it returns."""
-        if group not in self.life.dying:
-            self.life.dying.append(group)
-        self.attention = True
-        os.kill(group.tgid, signal.SIGKILL)
-
     def finish(self) -> None:
         """End whatever is left of the run, and give back what it had."""
         self.outside.uninstall()
         for task in self.kernel.tasks.values():
             self.kernel.abandon_call(task)
-        self.life.kill_all()
+        self.life.deaths.kill_all()
         self.placeholders.close()
         self.cgroup_events.close()
         self.master.close()

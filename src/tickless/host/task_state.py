@@ -3,17 +3,26 @@
 
 def state_of(tid: int) -> str:
     """The state letter, X if the task is gone."""
-    fields = _fields(tid)
+    fields = fields_of(tid)
     return chr(fields[0][0]) if fields else "X"
 
 
 def cpu_ticks(tid: int) -> int:
     """The CPU time that the task has used, user's and system's, in clock ticks of 10 ms; 0 if it is gone."""
-    fields = _fields(tid)
+    fields = fields_of(tid)
     return int(fields[11]) + int(fields[12]) if fields else 0
 
 
-def _fields(tid: int) -> list[bytes]:
+def pending_of(tid: int) -> int:
+    """The signals that are pending for the task alone; none if it is gone. proc_pid_status(5)."""
+    try:
+        with open(f"/proc/{tid}/status", "rb") as file:
+            return next(int(line.split()[1], 16) for line in file if line.startswith(b"SigPnd:"))
+    except OSError:
+        return 0
+
+
+def fields_of(tid: int) -> list[bytes]:
     """The fields behind the name, which may hold blanks and parentheses; the state is the first."""
     try:
         with open(f"/proc/{tid}/stat", "rb", buffering=0) as file:

@@ -1,6 +1,7 @@
 """clone(2), clone3(2), fork(2), vfork(2): a new task; set_tid_address(2), get_robust_list(2): what its end wakes.
 
 With a host the tasks are the host's: these calls note what was asked for, and the host tells when the task is there.
+Tasks that nobody traces are out of its reach, so CLONE_UNTRACED counts for nothing.
 """
 
 from __future__ import annotations
@@ -8,13 +9,14 @@ from __future__ import annotations
 from struct import Struct
 from typing import TYPE_CHECKING
 
-from tickless.abi.errno import EINVAL, ENOSYS, ESRCH
+from tickless.abi.errno import EINVAL, ENOSYS, ERESTARTNOINTR, ESRCH
 from tickless.abi.sched import (
     CLONE_ARGS,
     CLONE_ARGS_SIZE_VER0,
     CLONE_CHILD_CLEARTID,
     CLONE_NEWPID,
     CLONE_NEWTIME,
+    CLONE_UNTRACED,
     CLONE_VFORK,
     CLONE_VM,
     CSIGNAL,
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
 
 ROBUST_LIST_HEAD_SIZE = 24
 POINTER = Struct("<Q")
+FLAGS = Struct("<Q")
 
 # In these namespaces pids and clocks mean something else, and the kernel keeps one of each. A Linux that was built
 # without them says EINVAL.
@@ -67,6 +70,8 @@ def clone(
     The thread pointer and the child's tid are the last two arguments, in an order that depends on the architecture.
     """
     child_tid = fourth if task.kernel.architecture == "x86_64" else fifth
+    if flags & CLONE_UNTRACED and task.kernel.host is not None:
+        return -ERESTARTNOINTR  # the host makes it again without
     return _note(task, flags & ~CSIGNAL & 0xFFFFFFFF, flags & CSIGNAL, child_tid)
 
 
@@ -77,6 +82,9 @@ def clone3(task: Task, cl_args: CloneArgsPtr, size: Size) -> Result:
         return _note(task, 0, SIGCHLD, 0)
     raw = task.memory.copy_in(cl_args, min(size, CLONE_ARGS.size)).ljust(CLONE_ARGS.size, b"\0")
     flags, _, child_tid, _, exit_signal, *_ = CLONE_ARGS.unpack(raw)
+    if flags & CLONE_UNTRACED:
+        flags &= ~CLONE_UNTRACED
+        task.memory.copy_out(cl_args, FLAGS.pack(flags))
     if flags & CLONE_NEWTIME:
         task.kernel.refuse(task, TIME_NAMESPACE)
     return _note(task, flags, exit_signal, child_tid)
