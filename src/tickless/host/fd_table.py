@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 FEWEST_FILES = 1024
 PLAIN = HostFile(pollable=False)
 POLLABLE = HostFile(pollable=True)
+LOG = HostFile(pollable=True, never_full=True)
 
 
 class _Files(dict[int, "File"]):
@@ -138,9 +139,15 @@ class HostFdTable:
         status = self.status(fd)
         file = self.supervisor.placeholders.file_at(status)
         if file is None:
-            file = PLAIN if kind_of(status) is Kind.PLAIN and not self._tells_of_changes(fd, status) else POLLABLE
+            file = self._host_file(fd, status)
         self.files[fd] = file
         return file
+
+    def _host_file(self, fd: int, status: os.stat_result) -> HostFile:
+        kind = kind_of(status)
+        if kind is Kind.LOG:
+            return LOG
+        return PLAIN if kind is Kind.PLAIN and not self._tells_of_changes(fd, status) else POLLABLE
 
     def _tells_of_changes(self, fd: int, status: os.stat_result) -> bool:
         """Whether what looks like a file on disk is one that the host makes up, and that can be polled."""

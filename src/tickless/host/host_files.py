@@ -30,6 +30,9 @@ _libc.epoll_ctl.argtypes = [ctypes.c_int, ctypes.c_int, ctypes.c_int, ctypes.c_c
 _libc.epoll_wait.argtypes = [ctypes.c_int, ctypes.c_void_p, ctypes.c_int, ctypes.c_int]
 _PIDFD_GETFD = ctypes.c_long(number_of(ARCH, "pidfd_getfd") or 0)
 
+MEMORY_DEVICES = 1  # the major number of null, zero, full, random and the kernel's log
+KMSG = 11
+
 Wants = Iterable[tuple[int, int]]
 """(a task's fd, poll events) pairs."""
 
@@ -38,6 +41,7 @@ class Kind(enum.Enum):
     """What a host file is to a call that may block on it."""
 
     PLAIN = "plain"  # never blocks: a regular file, a directory, /dev/null
+    LOG = "log"  # /dev/kmsg: a reader waits for the next message, a writer never
     FIFO = "fifo"  # a pipe, named or not; a placeholder is one as well
     POLLABLE = "pollable"  # a socket, a terminal, inotify, a file in /proc
 
@@ -46,9 +50,9 @@ def kind_of(status: os.stat_result) -> Kind:
     mode = status.st_mode
     if stat.S_ISFIFO(mode):
         return Kind.FIFO
-    # Major 1 are null, zero, full, random; a reader of 1:11, kmsg, waits for the next message.
-    memory_device = stat.S_ISCHR(mode) and os.major(status.st_rdev) == 1 and os.minor(status.st_rdev) != 11
-    if stat.S_ISREG(mode) or stat.S_ISDIR(mode) or stat.S_ISBLK(mode) or memory_device:
+    if stat.S_ISCHR(mode) and os.major(status.st_rdev) == MEMORY_DEVICES:
+        return Kind.LOG if os.minor(status.st_rdev) == KMSG else Kind.PLAIN
+    if stat.S_ISREG(mode) or stat.S_ISDIR(mode) or stat.S_ISBLK(mode):
         return Kind.PLAIN
     return Kind.POLLABLE
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, ClassVar, Protocol
 
+from tickless.abi.epoll import EPOLLOUT
 from tickless.kernel.file import File
 from tickless.kernel.outcome import PASS_ON, Result
 from tickless.kernel.wait_queue import WaitQueue
@@ -61,14 +62,19 @@ class HostReadiness(Protocol):
 
 
 class HostFile(File):
-    """A file of the host. `pollable` is False where reads and writes never wait: files on disk, directories."""
+    """A file of the host.
+
+    `pollable` is False where reads and writes never wait: files on disk, directories; `never_full` is True where only
+    writes never do.
+    """
 
     name: ClassVar[str] = "host file"
     host: ClassVar[bool] = True
 
-    def __init__(self, *, pollable: bool) -> None:
+    def __init__(self, *, pollable: bool, never_full: bool = False) -> None:
         super().__init__(nonblock=False)
         self.pollable = pollable
+        self.never_full = never_full
 
     def fcntl(self, task: Task, fd: int, command: int, argument: int) -> Result:
         """What fcntl(2) does to the file, not to its number."""
@@ -80,7 +86,7 @@ class HostFile(File):
 
     def pass_on(self, task: Task, fd: int, events: int) -> Result:
         """Let the host do a call that waits for `events`, as soon as it cannot block."""
-        if not self.pollable:
+        if not self.pollable or (self.never_full and events == EPOLLOUT):
             return PASS_ON
         return _host_of(task).pass_on_when_ready(task, fd, self, events)
 
