@@ -41,7 +41,8 @@ def test_the_daemon_lives_a_day_and_ends_in_a_table(tmp_path: Path) -> None:
 
 def test_make_demo_runs_just_that() -> None:
     """What the README's command does, without doing it."""
-    shown = subprocess.run(["make", "-n", "demo"], cwd=ROOT, check=True, capture_output=True, text=True).stdout
+    make = ["make", "--dry-run", "--no-print-directory", "demo"]
+    shown = subprocess.run(make, cwd=ROOT, check=True, capture_output=True, text=True).stdout
 
     command = shown.splitlines()[-1].replace("'", "").split()
     assert command == [".venv/bin/tickless", "run", *" ".join(OPTIONS).split(), "--", "build/demo/daemon"]
