@@ -1,0 +1,103 @@
+"""Nothing hangs, nothing crashes, nothing is left behind: programs that do at random what they should not do at all.
+
+The quick runs are for every day; `make test-all` makes each of them many times, and the large ones.
+"""
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.programs.build import compile_c
+from tests.programs.harness import Ended, processes_of, run
+
+HERE = Path(__file__).resolve().parent
+CHECKED = str(HERE / "checked.py")
+
+
+@dataclass(frozen=True)
+class Storm:
+    """A program, what it prints and how it ends. `{seed}` in its arguments is the number of the run."""
+
+    program: str
+    arguments: str
+    prints: str | None  # None: it depends on the run
+    status: int = 0
+    limit_s: float = 60
+
+
+def chaos(processes: int, threads: int, span_s: int, limit_s: float) -> Storm:
+    return Storm("chaos", f"{processes} {threads} {span_s} {{seed}}", "all gone\n", limit_s=limit_s)
+
+
+QUICK = {
+    "a storm of SIGKILL": Storm("kill_storm", "30 {seed}", "killed 30 of 30\n"),
+    "exec beside threads that end": Storm("execs", "15 {seed}", "15 rounds\n"),
+    "leaders that leave": Storm("leaders", "1", None),
+    "clones of all kinds": Storm("clones", "", None),
+    "ends while in vfork": Storm("vforks", "1", None),
+    "stops and continues": Storm("stops", "10 200 {seed}", "all work: 1\nreaped 10\n"),
+    "signals to the dying": Storm("late_signals", "30 {seed}", "failed 0, some handled 1\n"),
+    "orphans of a subreaper": Storm("orphans", "subreaper 3", None),
+    "orphans of nobody": Storm("orphans", "init 3", None, status=9),
+    "a fork bomb": Storm("forkbomb", "60", "many made: 1, refused: 1\n"),
+    "chaos": chaos(20, 50, 60, 60),
+}
+LARGE = {
+    "a storm of SIGKILL": Storm("kill_storm", "60 {seed}", "killed 60 of 60\n"),
+    "exec beside threads that end": Storm("execs", "100 {seed}", "100 rounds\n"),
+    "stops and continues": Storm("stops", "30 1000 {seed}", "all work: 1\nreaped 30\n"),
+    "signals to the dying": Storm("late_signals", "200 {seed}", "failed 0, some handled 1\n"),
+    "a fork bomb": Storm("forkbomb", "300", "many made: 1, refused: 1\n"),
+    "an hour of chaos": chaos(200, 500, 3600, 250),
+}
+LARGE_RUNS = 10
+TWICE_ON_LINUX = ("leaders that leave", "clones of all kinds", "ends while in vfork")
+
+
+def play(storm: Storm, folder: Path, seed: int = 1) -> Ended:
+    """Run it; nothing is left of it, inside tickless or outside."""
+    program = [str(compile_c(HERE / f"{storm.program}.c")), *storm.arguments.format(seed=seed).split()]
+    ended = run([sys.executable, CHECKED, "run", "--", *program], folder, limit_s=storm.limit_s)
+    assert processes_of(folder) == []
+    assert ended.status == storm.status, ended.stderr
+    if storm.prints is not None:
+        assert ended.stdout == storm.prints, ended.stderr
+    return ended
+
+
+@pytest.mark.parametrize("name", QUICK)
+def test_a_storm_leaves_nothing_behind(name: str, tmp_path: Path) -> None:
+    play(QUICK[name], tmp_path / "run")
+
+
+@pytest.mark.parametrize("name", TWICE_ON_LINUX)
+def test_odd_ends_are_those_of_linux(name: str, tmp_path: Path) -> None:
+    storm = QUICK[name]
+    linux = run([str(compile_c(HERE / f"{storm.program}.c")), *storm.arguments.split()], tmp_path / "linux")
+
+    assert play(storm, tmp_path / "run").stdout == linux.stdout
+
+
+def test_a_daemon_keeps_the_run_going(tmp_path: Path) -> None:
+    """The status is PROGRAM's, the end is that of the last task: a virtual day later."""
+    told = tmp_path / "told"
+
+    play(Storm("daemon", str(told), "", status=4), tmp_path / "run")
+
+    assert told.read_text().startswith("a day later")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", LARGE)
+def test_a_large_storm_leaves_nothing_behind(name: str, tmp_path: Path) -> None:
+    play(LARGE[name], tmp_path / "run")
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1200)
+@pytest.mark.parametrize("name", QUICK)
+def test_no_storm_hangs_in_many_runs(name: str, tmp_path: Path) -> None:
+    for seed in range(LARGE_RUNS):
+        play(QUICK[name], tmp_path / str(seed), seed)
