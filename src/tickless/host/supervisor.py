@@ -101,7 +101,7 @@ class Supervisor:
         self.life.start(self.main)
         while kernel.tasks and self.ended_by is None:
             if self.runner is not None:
-                self._run_token()
+                self._run_token(self.runner)
             elif self.attention:
                 self.attend()
             else:
@@ -123,14 +123,14 @@ class Supervisor:
         self.ended_by = self.ended_by or why
         self.attention = True
 
-    def _run_token(self) -> None:
+    def _run_token(self, task: Tracee) -> None:
         try:
             if self.attention:
                 self.attend()
             elif self.kernel.listener is not None or self.idle.pace is not None:
                 self.receive(notify.receive(self.listener))
             else:
-                serve_calls(self)
+                serve_calls(self, task)
         except InterruptedError:
             self.attend()
             self.outside.safety_net()
