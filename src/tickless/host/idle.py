@@ -2,28 +2,21 @@
 
 from __future__ import annotations
 
-import os
 import time
-from fcntl import ioctl
-from struct import Struct
 from typing import TYPE_CHECKING
 
 from tickless.host import notify
+from tickless.host.in_flight import InFlight
 from tickless.host.master import is_readable
 from tickless.host.pace import Pace
-from tickless.host.tracee import Tracee
 from tickless.kernel.clock import KTIME_MAX
-from tickless.kernel.task import DEAD
 
 if TYPE_CHECKING:
     from tickless.host.supervisor import Supervisor
-    from tickless.kernel.task import Task
 
-# linux/sockios.h: bytes of a TCP socket that were not sent yet.
-SIOCOUTQNSD = 0x894B
-INT = Struct("i")
-# Real time that data in flight, and a task that blocks in the host, may hold the clock.
-IN_FLIGHT_S = 0.2
+# Real time that tasks which block in the host may hold the clock in a run.
+BLOCKED_S = 0.2
+BLOCKED = "a task blocked in the host"
 # How long one look at the host takes when only the outside can make something happen, s.
 OUTSIDE_S = 0.05
 # The same where the host tells us nothing, and we have to try again.
@@ -39,12 +32,7 @@ class Idle:
         self.external = True  # whether input from outside is waited for at all
         self.pace: Pace | None = None  # None: the clock jumps
         self.held_by: dict[str, float] = {}  # what held the clock, s of real time
-        self._written: list[tuple[Tracee, int]] = []  # sockets written to since the last jump
-
-    def note_written(self, task: Task, fd: int) -> None:
-        """`task` writes to its fd."""
-        if len(self._written) < 64 and isinstance(task, Tracee):
-            self._written.append((task, fd))
+        self.in_flight = InFlight(self)
 
     def wait(self) -> None:
         """Hear the host; if it has nothing to say, jump to the next deadline; if there is none, wait for outside."""
@@ -54,15 +42,14 @@ class Idle:
             return
         if supervisor.retry() or supervisor.outside.look_if_due() or supervisor.cgroup_events.hold():
             return
-        if (supervisor.in_host or self._written) and self._held():
+        if self.in_flight.hold() or (supervisor.in_host and self._hold_for_blocked()):
             return
         if supervisor.kernel.clock.next_due_ns >= KTIME_MAX:
             self._wait_for_outside()
         elif self.pace is not None:
             self._keep_pace(self.pace)
         elif not self.grace_s or not self._input_within(self.grace_s):
-            if self._written:
-                self._written.clear()
+            self.in_flight.clear()
             supervisor.kernel.jump()
 
     def _keep_pace(self, pace: Pace) -> None:
@@ -83,37 +70,16 @@ class Idle:
                 supervisor.attention = True
                 return
 
-    def _held(self) -> bool:
-        """Whether something holds the clock: a task that blocks in the host, or data in flight."""
-        if self.supervisor.in_host and self._hold("a task blocked in the host"):
-            return True
-        return any(self._is_in_flight(task, fd) for task, fd in self._written) and self._hold("data in flight")
-
-    def _hold(self, reason: str) -> bool:
-        """Wait a moment of real time; False when `reason` has held the clock long enough."""
-        spent = self.held_by.get(reason, 0.0)
-        if spent > IN_FLIGHT_S:
+    def _hold_for_blocked(self) -> bool:
+        """A task blocks in the host: wait a moment of real time; False when that has held the clock long enough."""
+        spent = self.held_by.get(BLOCKED, 0.0)
+        if spent > BLOCKED_S:
             return False
         start = time.monotonic()
         self.supervisor.poll_host(0.001)
         self.supervisor.attention = True
-        self.held_by[reason] = spent + time.monotonic() - start
+        self.held_by[BLOCKED] = spent + time.monotonic() - start
         return True
-
-    def _is_in_flight(self, task: Tracee, fd: int) -> bool:
-        if task.state is DEAD:
-            return False
-        try:
-            ours = task.fds.task_files().fetch(fd)
-        except OSError:
-            return False
-        try:
-            (unsent,) = INT.unpack(ioctl(ours, SIOCOUTQNSD, bytes(INT.size)))
-            return bool(unsent)
-        except OSError:
-            return False  # not a TCP socket: what is written is there
-        finally:
-            os.close(ours)
 
     def _input_within(self, timeout_s: float) -> bool:
         """Wait for input from outside, if anybody watches for it."""

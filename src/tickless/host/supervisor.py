@@ -337,7 +337,7 @@ class Supervisor:
 
     def written(self, task: Task, fd: int) -> None:
         """The task writes to a host file: what is in flight holds the clock."""
-        self.idle.note_written(task, fd)
+        self.idle.in_flight.note_written(task, fd)
         self.cgroup_events.note_write()
 
 

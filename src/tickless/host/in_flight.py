@@ -1,0 +1,94 @@
+"""tcp(7): what was written and not sent yet. On its way between two tasks it must not lose a race against a jump.
+
+Nagle's algorithm lets a small write wait for the acknowledgement of the one before, which the other end delays by 40 ms
+of real time. A peer that does not read keeps data back for ever: so patience is limited, and what has outlasted it no
+longer counts until some of it is sent.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from fcntl import ioctl
+from struct import Struct
+from typing import TYPE_CHECKING
+
+from tickless.abi.epoll import EPOLLHUP
+from tickless.host.master import poll_one
+from tickless.host.tracee import Tracee
+from tickless.kernel.task import DEAD
+
+if TYPE_CHECKING:
+    from tickless.host.idle import Idle
+    from tickless.kernel.task import Task
+
+# linux/sockios.h: bytes of a TCP socket that were not sent yet.
+SIOCOUTQNSD = 0x894B
+INT = Struct("i")
+# Real time that data may be in flight while nothing else happens.
+PATIENCE_S = 0.2
+REASON = "data in flight"
+
+
+class InFlight:
+    """Sockets with data that somebody may yet get."""
+
+    def __init__(self, idle: Idle) -> None:
+        self._idle = idle
+        self._written: dict[tuple[Tracee, int], None] = {}  # (task, fd) written to since the last jump
+        self._stuck: dict[tuple[Tracee, int], int] = {}  # unsent bytes that have outlasted our patience
+        self._since_ns = -1  # the virtual instant that is being held
+        self._spent_s = 0.0  # real time that this has taken
+
+    def note_written(self, task: Task, fd: int) -> None:
+        """`task` writes to its fd."""
+        assert isinstance(task, Tracee)
+        self._written[task, fd] = None
+
+    def hold(self) -> bool:
+        """Nobody has anything to do: wait a moment for data in flight; False when there is none, or none that moves."""
+        if not self._written:
+            return False
+        unsent = {key: count for key in self._written if (count := _unsent(*key))}
+        moving = [key for key, count in unsent.items() if count < self._stuck.get(key, count + 1)]
+        if not moving:
+            return False
+        now_ns = self._idle.supervisor.kernel.clock.now_ns
+        if now_ns != self._since_ns:
+            self._since_ns, self._spent_s = now_ns, 0.0
+        if self._spent_s > PATIENCE_S:
+            self._stuck = unsent
+            return False
+        self._wait()
+        return True
+
+    def clear(self) -> None:
+        """The clock jumps: whatever was sent has arrived."""
+        if self._written:
+            self._written.clear()
+
+    def _wait(self) -> None:
+        start = time.monotonic()
+        self._idle.supervisor.poll_host(0.001)
+        self._idle.supervisor.attention = True
+        spent_s = time.monotonic() - start
+        self._spent_s += spent_s
+        self._idle.held_by[REASON] = self._idle.held_by.get(REASON, 0.0) + spent_s
+
+
+def _unsent(task: Tracee, fd: int) -> int:
+    """How much of what was written to a TCP socket the host has not sent yet."""
+    if task.state is DEAD:
+        return 0
+    try:
+        ours = task.fds.task_files().fetch(fd)
+    except OSError:
+        return 0
+    try:
+        (unsent,) = INT.unpack(ioctl(ours, SIOCOUTQNSD, bytes(INT.size)))
+        # A socket that was never connected, or no longer is, has old numbers.
+        return 0 if not unsent or poll_one(ours, 0) & EPOLLHUP else int(unsent)
+    except OSError:
+        return 0  # not a TCP socket: what is written is there
+    finally:
+        os.close(ours)
