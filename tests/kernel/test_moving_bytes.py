@@ -212,6 +212,28 @@ def test_roads_past_the_program_are_refused_by_name(
     assert call(ends.task, name, 99, *args[1:]) == -EBADF
 
 
+@pytest.mark.parametrize(
+    ("name", "args"),
+    [
+        ("splice", (0, 0, 0, 0, 1, 0)),
+        ("splice", (1, 0, 1, 0, 1, 0)),
+        ("tee", (0, 0, 1, 0)),
+        ("tee", (1, 1, 1, 0)),
+        ("sendfile", (0, 0, 0, 1)),
+        ("sendfile", (1, 1, 0, 1)),
+    ],
+)
+def test_bytes_go_from_what_can_be_read_to_what_can_be_written(
+    kernel: Machine, ends: Ends, name: str, args: tuple[int, ...]
+) -> None:
+    """splice(2), tee(2), sendfile(2): EBADF, before anything is refused."""
+    refused = []
+    kernel.on_refused = lambda task, unserved: refused.append(unserved.id)
+
+    assert call(ends.task, name, *args) == -EBADF
+    assert refused == []
+
+
 def test_only_regular_files_are_copied_in_the_kernel(ends: Ends) -> None:
     """copy_file_range(2), EINVAL: Linux itself says so of pipes."""
     assert call(ends.task, "copy_file_range", 0, 0, 1, 0, 1, 0) == -EINVAL

@@ -9,8 +9,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tickless.abi.epoll import EPOLLIN, EPOLLOUT
-from tickless.abi.errno import EINVAL
-from tickless.abi.fcntl import SPLICE_F_NONBLOCK
+from tickless.abi.errno import EBADF, EINVAL
+from tickless.abi.fcntl import O_RDONLY, O_WRONLY, SPLICE_F_NONBLOCK
 from tickless.abi.types import Address, Fd, Hex32, IovecPtr, Size, SpliceFlags
 from tickless.kernel.errors import Errno
 from tickless.kernel.host_file import HostFile
@@ -51,6 +51,7 @@ def vmsplice(task: Task, fd: Fd, iov: IovecPtr, nr_segs: Size, flags: SpliceFlag
 @syscall
 def sendfile(task: Task, out_fd: Fd, in_fd: Fd, offset: Address, count: Size) -> Result:
     """The host's between files of its own, once the one that is written to has room."""
+    _check_directions(task, in_fd, out_fd)
     _, out = _host_files(task, SENDFILE, in_fd, out_fd)
     return out.pass_on(task, out_fd, EPOLLOUT)
 
@@ -66,6 +67,7 @@ def copy_file_range(
 
 
 def _move(task: Task, refused: Unserved, fd_in: int, fd_out: int, flags: int) -> Result:
+    _check_directions(task, fd_in, fd_out)
     source, target = _host_files(task, refused, fd_in, fd_out)
     if flags & SPLICE_F_NONBLOCK:
         return PASS_ON
@@ -81,6 +83,12 @@ def _move_later(task: Task, readable: Blocked, target: HostFile, fd_out: int) ->
         return answer
     writable = target.pass_on(task, fd_out, EPOLLOUT)
     return writable if isinstance(writable, int | PassOn) else (yield from writable)
+
+
+def _check_directions(task: Task, fd_in: int, fd_out: int) -> None:
+    """Raises: Errno(EBADF). Of the host's files the host says so."""
+    if task.fds.get(fd_in).access_mode == O_WRONLY or task.fds.get(fd_out).access_mode == O_RDONLY:
+        raise Errno(EBADF)
 
 
 def _host_files(task: Task, refused: Unserved, *fds: int) -> list[HostFile]:
