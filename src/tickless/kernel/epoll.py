@@ -45,7 +45,7 @@ from tickless.kernel.outcome import Blocked, Result
 from tickless.kernel.poll import read_temporary_mask
 from tickless.kernel.registry import syscall
 from tickless.kernel.timespec import deadline_after_ms, read_timespec
-from tickless.kernel.wait_queue import WaitQueue, sleep_masked
+from tickless.kernel.wait_queue import WaitQueue, sleep_masked, sleep_until
 
 if TYPE_CHECKING:
     from tickless.kernel.host_file import HostInterests
@@ -182,7 +182,7 @@ class Epoll(File):
             self.ready.clear()
             if watched & EPOLLONESHOT:
                 interest.events = watched & PRIVATE_BITS
-        elif self._others_wait(task):
+        elif len(self.wait_queue.waiters) > (1 if task.sleeping_on else 0):  # somebody besides the task waits
             self.wait_queue.wake_one(EPOLLIN)
         return 1
 
@@ -234,15 +234,11 @@ class Epoll(File):
                 interest.events = watched & PRIVATE_BITS
             elif not watched & EPOLLET:
                 ready[interest] = None
-        if ready and self._others_wait(task):
+        if ready and len(self.wait_queue.waiters) > (1 if task.sleeping_on else 0):
             self.wait_queue.wake_one(EPOLLIN)
         if not count:
             raise Errno(EFAULT)
         return count
-
-    def _others_wait(self, task: Task) -> bool:
-        """Whether somebody besides `task`, which may itself sleep here and looks just now, waits for events."""
-        return len(self.wait_queue.waiters) > (1 if task.sleeping_on else 0)
 
     def _look_at(self, task: Task, interest: Interest) -> None:
         """A new or changed interest goes to the ready list if it is ready already."""
@@ -269,10 +265,10 @@ def _copy_singly(task: Task, address: int, found: list[tuple[Interest, int]]) ->
 
 def _wait_for_events(task: Task, epoll: Epoll, address: int, room: int, deadline_ns: int | None) -> Blocked:
     """epoll_wait that has found nothing and has to sleep. Raises: Errno(EINTR): it is never made again. signal(7)."""
-    reported = yield from epoll.wait_queue.sleep_signalable_until(
-        task, lambda: epoll.report(task, address, room), deadline_ns, exclusive=True, interrupted_as=EINTR, looked=True
+    queues, look = (epoll.wait_queue,), lambda: epoll.report(task, address, room)
+    return sleep_until(  # type: ignore[return-value]  # never None
+        task, queues, look, deadline_ns, exclusive=True, interrupted_as=EINTR, late=0, looked=True
     )
-    return reported or 0  # None: the deadline has passed
 
 
 @syscall

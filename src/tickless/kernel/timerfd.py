@@ -75,7 +75,8 @@ class TimerFd(File):
     def read(self, task: Task, dst: UserBuffer) -> Result:
         if dst.size < EXPIRATIONS.size:
             raise Errno(EINVAL)
-        return self.attempt_or_sleep(task, lambda: self._take(dst), EPOLLIN)
+        taken = self._take(dst)
+        return taken if taken is not None else self.sleep_until(task, lambda: self._take(dst), EPOLLIN)
 
     def poll(self, task: Task) -> int:
         return EPOLLIN if self.ticks or self.check_expiry() else 0

@@ -84,18 +84,10 @@ class WaitQueue:
         events: int = ANY_EVENT,
         exclusive: bool = False,
         interrupted_as: int = ERESTARTSYS,
-        looked: bool = False,
     ) -> Generator[None, None, int | None]:
         """`sleep_until` on this queue alone."""
         return sleep_until(
-            task,
-            (self,),
-            condition,
-            deadline_ns,
-            events=events,
-            exclusive=exclusive,
-            interrupted_as=interrupted_as,
-            looked=looked,
+            task, (self,), condition, deadline_ns, events=events, exclusive=exclusive, interrupted_as=interrupted_as
         )
 
 
@@ -136,9 +128,10 @@ def sleep_until(
     exclusive: bool = False,
     interrupted_as: int = ERESTARTSYS,
     signalable: bool = True,
+    late: int | None = None,
     looked: bool = False,
 ) -> Generator[None, None, int | None]:
-    """Sleep until `condition` gives something, and return that; None when `deadline_ns` of `clock_id` has passed.
+    """Sleep until `condition` gives something, and return that; `late` when `deadline_ns` of `clock_id` has passed.
 
     `looked`: it has just given nothing, and changed nothing by it, so it is not asked again before the first sleep.
 
@@ -147,8 +140,7 @@ def sleep_until(
     clock = task.kernel.clock
     sleeper = Sleeper(task, events, exclusive=exclusive)
     alarm = None
-    task.sleeping_on = queues
-    task.interrupted_as = interrupted_as if signalable else 0
+    task.sleeping_on, task.interrupted_as = queues, interrupted_as if signalable else 0
     try:
         for queue in queues:
             queue.waiters[sleeper] = None
@@ -160,7 +152,7 @@ def sleep_until(
             looked = False
             if deadline_ns is not None:
                 if clock.read(clock_id) >= deadline_ns:
-                    return None
+                    return late
                 if alarm is None:
                     alarm = clock.arm(deadline_ns, sleeper.time_out, clock_id)
             if signalable and has_pending_signals(task):
