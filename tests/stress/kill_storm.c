@@ -2,11 +2,13 @@
  * usage: kill_storm PROCESSES SEED */
 #include "stress.h"
 #include <poll.h>
+#include <sys/file.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/socket.h>
 #include <sys/timerfd.h>
 
-static int pipes[2], event;
+static int pipes[2], sockets[2], event;
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t changed = PTHREAD_COND_INITIALIZER;
 
@@ -44,10 +46,41 @@ static void map(void) {
     munmap(memory, 1 << 16);
 }
 
+static void talk(unsigned *state) {
+    char buffer[512] = "";
+    if (chance(state, 2))
+        send(sockets[0], buffer, chance(state, sizeof buffer), MSG_DONTWAIT);
+    else
+        recv(sockets[1], buffer, sizeof buffer, 0);
+}
+
+static void watch_socket(void) {
+    int epoll = epoll_create1(0);
+    struct epoll_event event = {.events = EPOLLIN};
+    struct pollfd both[] = {{sockets[1], POLLIN, 0}, {pipes[0], POLLIN, 0}};
+    epoll_ctl(epoll, EPOLL_CTL_ADD, sockets[1], &event);
+    epoll_wait(epoll, &event, 1, 2);
+    close(epoll);
+    poll(both, 2, 2);
+}
+
+static void open_things(void) {
+    char path[64];
+    int fd = open("/proc/self/stat", O_RDONLY);
+    read(fd, path, sizeof path);
+    close(fd);
+    snprintf(path, sizeof path, "/proc/self/fd/%d", event);
+    readlink(path, path, sizeof path);
+    fd = open("kill_storm.lock", O_RDWR | O_CREAT, 0600);
+    flock(fd, LOCK_EX);
+    sched_yield();
+    close(fd);
+}
+
 static void *busy(void *argument) {
     unsigned state = (uintptr_t)argument * 2654435761u | 1;
     for (;;) {
-        switch (chance(&state, 8)) {
+        switch (chance(&state, 11)) {
         case 0: nap(chance(&state, 5) * MS); break;
         case 1: read_and_write(&state); break;
         case 2: wait_for_change(); break;
@@ -56,6 +89,9 @@ static void *busy(void *argument) {
         case 5: eventfd_write(event, 1); break;
         case 6: poll(&(struct pollfd){event, POLLIN, 0}, 1, 1); break;
         case 7: pthread_cond_broadcast(&changed); break;
+        case 8: talk(&state); break;
+        case 9: watch_socket(); break;
+        case 10: open_things(); break;
         }
     }
     return NULL;
@@ -63,6 +99,7 @@ static void *busy(void *argument) {
 
 static void live(unsigned seed) {
     pipe(pipes);
+    socketpair(AF_UNIX, SOCK_STREAM, 0, sockets);
     event = eventfd(0, EFD_NONBLOCK);
     for (uintptr_t thread = 1; thread < 3; thread++)
         start_thread(busy, (void *)(seed * 3 + thread));

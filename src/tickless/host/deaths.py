@@ -48,6 +48,7 @@ class Deaths:
 
     def take_in(self, tid: int, status: int) -> None:
         """A task has ended: all that die with it are waited for, then they are buried, the leader last."""
+        self.supervisor.life.early.discard(tid)
         task = self.kernel.tasks.get(tid)
         if task is None:
             group = self.kernel.groups.get(tid)

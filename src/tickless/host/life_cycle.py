@@ -220,7 +220,7 @@ class LifeCycle:
                 self._handle_stop_of(task, event, os.WSTOPSIG(status))
             elif event == ptrace.PTRACE_EVENT_STOP:
                 self.early.add(tid)
-        except ProcessLookupError:
+        except (ProcessLookupError, FileNotFoundError):
             self.supervisor.attention = True  # it has been killed: its status is on the way
 
     def _handle_stop_of(self, task: Tracee, event: int, signo: int) -> None:

@@ -53,8 +53,11 @@ class AddressSpace:
     """
 
     def __init__(self, tid: int) -> None:
-        """Raises: OSError(EACCES) when the task is undumpable, OSError(ENOENT or ESRCH) when it has gone."""
-        self.fd = os.open(f"/proc/{tid}/mem", os.O_RDWR | os.O_CLOEXEC)
+        """Raises: OSError(EACCES) when the task is undumpable. One that was killed has no memory: everything faults."""
+        try:
+            self.fd = os.open(f"/proc/{tid}/mem", os.O_RDWR | os.O_CLOEXEC)
+        except (FileNotFoundError, ProcessLookupError):
+            self.fd = -1
         self._tids = {tid}
         self._mappings = Mappings()
         self._readable: set[int] = set()  # page numbers

@@ -100,12 +100,23 @@ class Supervisor:
         kernel = self.kernel
         self.life.start(self.main)
         while kernel.tasks and self.ended_by is None:
-            if self.runner is not None:
-                self._run_token(self.runner)
-            elif self.attention:
-                self.attend()
-            else:
-                self.pass_token()
+            try:
+                if self.runner is not None:
+                    self._run_token(self.runner)
+                elif self.attention:
+                    self.attend()
+                else:
+                    self.pass_token()
+            except OSError:
+                if not self._was_killed(kernel.current):
+                    raise
+
+    def _was_killed(self, task: Task | None) -> bool:
+        """Whether a task was killed while its call was served: of such a one the host knows nothing any more."""
+        if not isinstance(task, Tracee) or not self.life.deaths.is_ending(task.tid):
+            return False
+        self.take_token(task)  # until its status comes
+        return True
 
     def pass_token(self) -> None:
         """If nobody runs, the next task that has something to do gets the token; as long as none has, time goes on."""

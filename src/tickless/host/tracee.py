@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from tickless.abi.time import CLOCK_BOOTTIME
@@ -69,7 +70,8 @@ class HostGroup(ThreadGroup):
         self.started_ns = kernel.clock.read(CLOCK_BOOTTIME)
 
     def open_pidfd(self) -> None:
-        self.pidfd = os.pidfd_open(self.tgid)
+        with suppress(ProcessLookupError):  # killed, and reaped by the host since its parent ignores children
+            self.pidfd = os.pidfd_open(self.tgid)
 
     def released(self) -> None:
         if self.pidfd >= 0:
