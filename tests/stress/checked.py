@@ -49,6 +49,8 @@ class CheckedSupervisor(Supervisor):
 
     def finish(self) -> None:
         super().finish()
+        if self.ended_by is not None:
+            return
         gc.collect()
         links = {fd: _link(fd) for fd in os.listdir("/proc/self/fd")}
         kinds = ("anon_inode:[pidfd]", "anon_inode:[eventpoll]", "/proc/")

@@ -65,12 +65,12 @@ static void watch_socket(void) {
 }
 
 static void open_things(void) {
-    char path[64];
+    char path[64], text[64];
     int fd = open("/proc/self/stat", O_RDONLY);
-    read(fd, path, sizeof path);
+    read(fd, text, sizeof text);
     close(fd);
     snprintf(path, sizeof path, "/proc/self/fd/%d", event);
-    readlink(path, path, sizeof path);
+    readlink(path, text, sizeof text);
     fd = open("kill_storm.lock", O_RDWR | O_CREAT, 0600);
     flock(fd, LOCK_EX);
     sched_yield();
