@@ -52,7 +52,7 @@ class CgroupEvents:
         self._inotify = -1
         self._died = False  # a task
         self._written = False  # something that may move a task; the host is doing that
-        self._look_when_idle = False  # whoever has died may take a moment to leave his group
+        self.look_when_idle = False  # whoever has died may take a moment to leave his group
 
     def watch(self, location: bytes) -> None:
         """The program has inotify watch a cgroup.events."""
@@ -64,11 +64,11 @@ class CgroupEvents:
 
     def note_death(self) -> None:
         """A task has died."""
-        self._died = self._look_when_idle = bool(self._watched)
+        self._died = self.look_when_idle = bool(self._watched)
 
     def note_write(self) -> None:
         """A task is about to write to a file of the host: it may be cgroup.procs."""
-        self._written = self._look_when_idle = bool(self._watched)
+        self._written = self.look_when_idle = bool(self._watched)
 
     def settle(self) -> None:
         """Somebody is about to go on: wait until it is told what a death has changed."""
@@ -84,9 +84,9 @@ class CgroupEvents:
 
     def hold(self) -> bool:
         """Nobody has anything to do: the same; whether there was something to wait for."""
-        if not self._look_when_idle:
+        if not self.look_when_idle:
             return False
-        self._died = self._written = self._look_when_idle = False
+        self._died = self._written = self.look_when_idle = False
         return self._wait_until_told()
 
     def _wait_until_told(self) -> bool:

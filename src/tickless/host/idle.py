@@ -38,19 +38,26 @@ class Idle:
         """Hear the host; if it has nothing to say, jump to the next deadline; if there is none, wait for outside."""
         supervisor = self.supervisor
         # The master watches the listener, last closes, host files and our own signals: one look tells of all.
-        if supervisor.poll_host(0) or supervisor.attention:
-            return
-        if supervisor.retry() or supervisor.outside.look_if_due() or supervisor.cgroup_events.hold():
-            return
-        if self.in_flight.hold() or (supervisor.in_host and self._hold_for_blocked()):
+        if supervisor.poll_host(0) or supervisor.attention or self._is_held():
             return
         if supervisor.kernel.clock.next_due_ns >= KTIME_MAX:
             self._wait_for_outside()
         elif self.pace is not None:
             self._keep_pace(self.pace)
         elif not self.grace_s or not self._input_within(self.grace_s):
-            self.in_flight.clear()
+            self.in_flight.written.clear()
             supervisor.kernel.jump()
+
+    def _is_held(self) -> bool:
+        """Whether time must not go on yet. Most of what may hold it is seldom there, and asked only then."""
+        supervisor, outside, cgroups = self.supervisor, self.supervisor.outside, self.supervisor.cgroup_events
+        return bool(
+            (supervisor.retries.waiting and supervisor.retry())
+            or ((outside.look_is_due or outside.host_sends_signals) and outside.look())
+            or (cgroups.look_when_idle and cgroups.hold())
+            or (self.in_flight.written and self.in_flight.hold())
+            or (supervisor.in_host and self._hold_for_blocked())
+        )
 
     def _keep_pace(self, pace: Pace) -> None:
         """The clock goes with real time: wait for the host until the next deadline is due."""

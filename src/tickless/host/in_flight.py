@@ -35,7 +35,7 @@ class InFlight:
 
     def __init__(self, idle: Idle) -> None:
         self._idle = idle
-        self._written: dict[tuple[Tracee, int], None] = {}  # (task, fd) written to since the last jump
+        self.written: dict[tuple[Tracee, int], None] = {}  # (task, fd) written to since the last jump
         self._stuck: dict[tuple[Tracee, int], int] = {}  # unsent bytes that have outlasted our patience
         self._since_ns = -1  # the virtual instant that is being held
         self._spent_s = 0.0  # real time that this has taken
@@ -43,13 +43,13 @@ class InFlight:
     def note_written(self, task: Task, fd: int) -> None:
         """`task` writes to its fd."""
         assert isinstance(task, Tracee)
-        self._written[task, fd] = None
+        self.written[task, fd] = None
 
     def hold(self) -> bool:
         """Nobody has anything to do: wait a moment for data in flight; False when there is none, or none that moves."""
-        if not self._written:
+        if not self.written:
             return False
-        unsent = {key: count for key in self._written if (count := _unsent(*key))}
+        unsent = {key: count for key in self.written if (count := _unsent(*key))}
         moving = [key for key, count in unsent.items() if count < self._stuck.get(key, count + 1)]
         if not moving:
             return False
@@ -61,11 +61,6 @@ class InFlight:
             return False
         self._wait()
         return True
-
-    def clear(self) -> None:
-        """The clock jumps: whatever was sent has arrived."""
-        if self._written:
-            self._written.clear()
 
     def _wait(self) -> None:
         start = time.monotonic()

@@ -51,7 +51,7 @@ class Outside:
         self._last_seen = 0  # the notification that the token's holder had made last, at the last tick
         self.on_tick: list[Callable[[], object]] = []  # called every 10 ms of real time
         self.host_sends_signals = False  # the program has asked for some: mq_notify, F_SETOWN and their like
-        self._look_is_due = False
+        self.look_is_due = False
         self._ticks = 0
         self.interrupts = 0  # SIGINTs so far: the second one ends the run
         self._wake_read, self._wake_write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
@@ -81,7 +81,7 @@ class Outside:
             self.supervisor.end("timeout")
         self._ticks += 1
         if self._ticks % LOOK_TICKS == 0:
-            self._look_is_due = True
+            self.look_is_due = True
         for hook in self.on_tick:
             hook()
 
@@ -140,15 +140,9 @@ class Outside:
             os.close(terminal)
         return foreground == os.getpgrp() == os.getpgid(group.tgid)
 
-    def look_if_due(self) -> bool:
-        """Before a jump: `look` where the host sends signals by itself, elsewhere now and then."""
-        if not (self.host_sends_signals or self._look_is_due):
-            return False
-        self._look_is_due = False
-        return self.look()
-
     def look(self) -> bool:
         """Find signals that the host has pending for parked tasks and we lack; whether somebody has something to do."""
+        self.look_is_due = False
         for group in tuple(self.supervisor.kernel.groups.values()):
             if group.threads:
                 self._look_at(group)

@@ -35,15 +35,15 @@ class Retries:
     """The calls that wait so."""
 
     def __init__(self) -> None:
-        self._waiting: dict[WaitQueue, Attempt] = {}  # a queue for each, in order of arrival
+        self.waiting: dict[WaitQueue, Attempt] = {}  # a queue for each, in order of arrival
 
     def __len__(self) -> int:
-        return len(self._waiting)
+        return len(self.waiting)
 
     def look(self) -> bool:
         """Wake those who need not wait any longer; whether there are any."""
         woken = 0
-        for queue, attempt in tuple(self._waiting.items()):
+        for queue, attempt in tuple(self.waiting.items()):
             if attempt() is not None:
                 woken += queue.wake_all()
         return woken > 0
@@ -59,7 +59,7 @@ class Retries:
     ) -> Generator[None, None, int | None]:
         """Sleep until `attempt` gives something; None when the deadline has passed. Raises: Errno(interrupted_as)."""
         queue = WaitQueue()
-        self._waiting[queue] = attempt
+        self.waiting[queue] = attempt
         try:
             return (
                 yield from sleep_until(
@@ -67,4 +67,4 @@ class Retries:
                 )
             )
         finally:
-            del self._waiting[queue]
+            del self.waiting[queue]

@@ -122,10 +122,9 @@ class Supervisor:
         """If nobody runs, the next task that has something to do gets the token; as long as none has, time goes on."""
         kernel = self.kernel
         while self.runner is None and not self.attention and kernel.tasks:
-            task = kernel.pick()
-            if task is None:
+            if not kernel.ready:
                 self.idle.wait()
-            else:
+            elif (task := kernel.pick()) is not None:
                 assert isinstance(task, Tracee)
                 self.dispatch(task)
 
@@ -321,7 +320,7 @@ class Supervisor:
 
     def retry(self) -> bool:
         """Let calls try again that wait for a lock, a FIFO or the like; whether one of them can go on."""
-        if not self.retries:
+        if not self.retries.waiting:
             return False
         self.kernel.cause = "lock"
         woken = self.retries.look()

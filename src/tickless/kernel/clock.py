@@ -183,7 +183,10 @@ class Clock:
             deadline = heappop(self._heap)[3]
             callback, deadline.callback = deadline.callback, None
             assert callback is not None, "the first deadline is over"
-            self._find_first()
+            if self._heap:
+                self._find_first()
+            else:
+                self.next_due_ns = KTIME_MAX
             self.met = callback
             callback()
             met += 1

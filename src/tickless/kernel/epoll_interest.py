@@ -39,8 +39,10 @@ class Interest:
         epoll = self.epoll
         epoll.ready[self] = None
         waited_for = bool(epoll.wait_queue.waiters)
-        if waited_for or epoll.queue.waiters:
-            epoll.wake()
+        if waited_for:
+            epoll.wait_queue.wake_one(EPOLLIN)
+        if epoll.queue.waiters:
+            epoll.queue.wake_all(EPOLLIN)
         return not self.exclusive or (waited_for and self._answers(events))
 
     def _answers(self, events: int) -> bool:

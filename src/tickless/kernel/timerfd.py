@@ -188,7 +188,8 @@ class TimerFd(File):
     def _ring(self) -> None:
         self.alarm = None
         self.check_expiry()
-        self.queue.wake_all(EPOLLIN)
+        if self.queue.waiters:
+            self.queue.wake_all(EPOLLIN)
 
     def _disarm(self) -> None:
         if self.alarm is not None:
