@@ -11,9 +11,14 @@ import pytest
 from tests.programs.build import HERE, compile_c
 from tests.programs.harness import environment, processes_of, run_virtually, running, tickless
 
-ANSWERS = 'trap "echo int; exit 3" INT; trap "echo term; exit 4" TERM; echo ready; read line'
-COUNTS = 'trap "echo int" INT; echo ready; while :; do read line; done'
 LIMIT_S = 20
+
+pytestmark = pytest.mark.timeout(60)  # a lost signal leaves a test waiting for a line
+
+
+def naming_signals(*arguments: str) -> list[str]:
+    """A program that names each signal it gets while it waits for a line; with an argument, it ends at the first."""
+    return [str(compile_c(HERE / "virtual" / "signals.c")), *arguments]
 
 
 def next_line(process: subprocess.Popen[str]) -> str:
@@ -33,7 +38,7 @@ def wait_until_gone(folder: Path) -> list[int]:
     ("number", "line", "status"), [(signal.SIGINT, "int\n", 3), (signal.SIGTERM, "term\n", 4)], ids=["INT", "TERM"]
 )
 def test_a_signal_reaches_a_parked_program(number: int, line: str, status: int, tmp_path: Path) -> None:
-    with running(tickless(["sh", "-c", ANSWERS]), tmp_path / "run") as process:
+    with running(tickless(naming_signals("once")), tmp_path / "run") as process:
         assert next_line(process) == "ready\n"
         process.send_signal(number)
 
@@ -61,7 +66,7 @@ def test_a_signal_ends_a_sleep_in_real_time(tmp_path: Path) -> None:
 
 def test_a_second_ctrl_c_ends_the_run(tmp_path: Path) -> None:
     folder = tmp_path / "run"
-    with running(tickless(["sh", "-c", COUNTS]), folder) as process:
+    with running(tickless(naming_signals()), folder) as process:
         assert next_line(process) == "ready\n"
         process.send_signal(signal.SIGINT)
         assert next_line(process) == "int\n"
@@ -95,8 +100,7 @@ def test_ctrl_c_at_a_terminal_is_seen_once(tmp_path: Path) -> None:
     folder = tmp_path / "run"
     folder.mkdir()
     master, terminal = os.openpty()
-    script = 'trap "echo int" INT; echo ready; read line; echo "$line"; exit 6'
-    command = ["setsid", "--ctty", *tickless(["sh", "-c", script], ["-q"])]
+    command = ["setsid", "--ctty", *tickless(naming_signals(), ["-q"])]
     with subprocess.Popen(
         command, stdin=terminal, stdout=terminal, stderr=terminal, cwd=folder, env=environment(folder)
     ) as process:

@@ -114,9 +114,10 @@ static void stopped_sleeps(void) {
     printf("continued in time: over after %ld\n", units_since(from, UNIT));
     from = now_ms();
     child = start(nap_for_two_units);
+    nap_ms(UNIT);
     kill(child, SIGSTOP);
     waitpid(child, &status, WUNTRACED);
-    nap_ms(4 * UNIT);
+    nap_ms(3 * UNIT);
     show("stopped past its deadline", waitpid(child, &status, WNOHANG));
     kill(child, SIGCONT);
     waitpid(child, &status, 0);

@@ -7,6 +7,7 @@
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/timerfd.h>
 
 enum { UNIT = 30 };
@@ -16,20 +17,35 @@ struct parked {
     pthread_t thread;
     long (*call)(int fd);
     int fd, error;
+    volatile pid_t tid; /* set right before the call */
     long result;
 };
 
 static void *make_the_call(void *argument) {
     struct parked *parked = argument;
+    parked->tid = (pid_t)syscall(SYS_gettid);
     parked->result = parked->call(parked->fd);
     parked->error = errno;
     return NULL;
 }
 
+/* Whether the thread sleeps: S, or D where it is held from outside. proc_pid_stat(5). */
+static int sleeps(pid_t tid) {
+    char path[64], text[512] = "";
+    snprintf(path, sizeof path, "/proc/self/task/%d/stat", (int)tid);
+    FILE *file = fopen(path, "r");
+    check(file && fgets(text, sizeof text, file), "read the state of a thread");
+    fclose(file);
+    char state = strrchr(text, ')')[2];
+    return state == 'S' || state == 'D';
+}
+
 static void park(struct parked *parked, long (*call)(int fd), int fd) {
     parked->call = call;
     parked->fd = fd;
+    parked->tid = 0;
     pthread_create(&parked->thread, NULL, make_the_call, parked);
+    while (!parked->tid || !sleeps(parked->tid)) nap_ms(1);
     nap_ms(UNIT);
 }
 
