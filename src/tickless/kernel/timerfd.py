@@ -97,7 +97,8 @@ class TimerFd(File):
         cancels = flags & CANCELABLE == CANCELABLE and self.clock_id in CANCELABLE_CLOCKS
         if cancels != self.cancels_on_set:
             self._set_cancels_on_set(cancels=cancels)
-        self._disarm()
+        if self.deadline_ns is not None:
+            self._disarm()
         self.ticks = 0
         self.interval_ns = interval_ns if interval_ns < KTIME_MAX else KTIME_MAX
         if value_ns:
@@ -110,7 +111,8 @@ class TimerFd(File):
     def gettime(self) -> tuple[int, int]:
         """(interval, time to the next expiration), in ns; what is unread stays so."""
         self.check_expiry()
-        self._count_overruns()
+        if self.expired:
+            self._count_overruns()
         return self.interval_ns, self.remaining_ns()
 
     def remaining_ns(self) -> int:
@@ -148,23 +150,22 @@ class TimerFd(File):
 
     def _take(self, dst: UserBuffer) -> int | None:
         """All expirations, for a read."""
-        if not self.check_expiry():
+        if not self.expired and not self.check_expiry():
             return None
-        if self._take_cancellation():
+        if self.was_cancelled and self._take_cancellation():
             # What has expired meanwhile is void, and such a timer is not armed again: the program has to look anew.
             self.ticks = 0
             if self.expired:
                 self._disarm()
             return -ECANCELED
-        self._count_overruns()
+        if self.expired:
+            self._count_overruns()
         taken, self.ticks = self.ticks, 0
         # A step back of the clock may have taken the expiration away: Linux then reads nothing. timerfd_create(2).
         return dst.copy_out(EXPIRATIONS.pack(taken & U64_MAX)) if taken else 0
 
     def _count_overruns(self) -> None:
-        """Count the expirations after the first one and set a periodic timer going again."""
-        if not self.expired:
-            return
+        """It has expired: count the expirations after the first one and set a periodic timer going again."""
         assert self.deadline_ns is not None, "an expired timer has a deadline"
         if self.alarm is not None:
             self._cancel_alarm()
