@@ -1,5 +1,6 @@
 """Waits that only the host can end, with the outside: locks, semaphores. What is like Linux is in tests/linux."""
 
+import errno
 import fcntl
 import subprocess
 import sys
@@ -8,6 +9,8 @@ from pathlib import Path
 import pytest
 
 from tests.programs.harness import run_natively, run_virtually, running, tickless
+from tickless.abi.arch import ARCH
+from tickless.abi.numbers import number_of
 
 LIMIT_S = 20
 LOCKING = "import fcntl, os, sys; f = open(sys.argv[1], 'w'); print('waits', flush=True); {}; print('has it')"
@@ -63,19 +66,32 @@ def test_locks_that_block_each_other_are_a_deadlock(tmp_path: Path) -> None:
     assert "waits in flock" in ended.stderr
 
 
-def test_what_blocks_in_linux_after_all_is_named(tmp_path: Path) -> None:
-    """connect(2): a Unix socket waits for room in its peer's queue, where tickless cannot wait for it."""
+def test_a_unix_socket_waits_for_room_in_its_peers_queue(tmp_path: Path) -> None:
+    """connect(2), listen(2): until an accept, an hour later."""
     script = (
         "import os, socket, time; listener = socket.socket(socket.AF_UNIX); listener.bind('s'); listener.listen(0)\n"
-        "clients = [socket.socket(socket.AF_UNIX) for _ in range(2)]\n"
-        "clients[0].connect('s')\n"
-        "if os.fork() == 0: clients[1].connect('s'); os._exit(0)\n"
-        "time.sleep(3600); [listener.accept() for _ in clients]; print(os.wait()[1])"
+        "clients = [socket.socket(socket.AF_UNIX) for _ in range(3)]; clients[0].connect('s'); start = time.time()\n"
+        "clients[2].settimeout(0); print(clients[2].connect_ex('s'))\n"
+        "if os.fork() == 0: clients[1].connect('s'); print(round(time.time() - start), flush=True); os._exit(0)\n"
+        "time.sleep(3600); [listener.accept() for _ in range(2)]; print(os.wait()[1])"
+    )
+    ended = run_virtually([sys.executable, "-uc", script], tmp_path)
+
+    assert (ended.stdout, ended.stderr) == (f"{errno.EAGAIN}\n3600\n0\n", "")
+
+
+def test_what_waits_in_linux_after_all_is_named(tmp_path: Path) -> None:
+    """io_getevents(2): its time-out passes in real time."""
+    script = (
+        "import ctypes; libc = ctypes.CDLL(None)\n"
+        "context = ctypes.c_ulong(0); span = (ctypes.c_long * 2)(0, 200000000)\n"
+        f"print(libc.syscall({number_of(ARCH, 'io_setup')}, 1, ctypes.byref(context)))\n"
+        f"print(libc.syscall({number_of(ARCH, 'io_getevents')}, context, 1, 1, ctypes.byref(context), span))"
     )
     ended = run_virtually([sys.executable, "-c", script], tmp_path)
 
-    assert ended.stdout == "0\n"
-    assert "TL502: waiting in connect is not served (main.1); the clock may be wrong" in ended.stderr
+    assert ended.stdout == "0\n0\n"
+    assert "TL502: waiting in io_getevents is not served (main); the clock may be wrong" in ended.stderr
 
 
 def test_a_task_cannot_be_traced_twice(tmp_path: Path) -> None:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import ctypes
 import fcntl
 import os
-from _socket import AF_INET, AF_INET6, SO_DOMAIN, SO_TYPE, SOCK_STREAM, SOL_SOCKET, socket
+from _socket import AF_INET, AF_INET6, AF_UNIX, SO_DOMAIN, SO_TYPE, SOCK_SEQPACKET, SOCK_STREAM, SOL_SOCKET, socket
 from typing import TYPE_CHECKING
 
 from tickless.abi.epoll import EPOLLOUT
 from tickless.abi.errno import EAGAIN, EALREADY, EINPROGRESS, EINTR, ERESTARTSYS
 from tickless.host.master import poll_one
-from tickless.kernel.outcome import PASS_ON, Blocked, Result
+from tickless.host.unix_listeners import Address, address_of, is_full
+from tickless.kernel.outcome import PASS_ON, Blocked, PassOn, Result
 from tickless.kernel.wait_queue import sleep_until
 
 if TYPE_CHECKING:
@@ -26,42 +27,69 @@ _libc.connect.argtypes = [ctypes.c_int, ctypes.c_char_p, ctypes.c_uint32]
 def connect_when_possible(
     task: Tracee, ours: int, fd: int, address: int, length: int, timeout_ns: int | None
 ) -> Result:
-    """Connect the task's socket `fd`, of which `ours` is a duplicate that is closed here.
-
-    Only TCP has to wait for an answer. A Unix socket waits for room in its peer's queue, but shows the peer who has
-    connected it, so only the task itself can do that.
-    """
+    """Connect the task's socket `fd`, of which `ours` is a duplicate that is closed here."""
     parked = False
     try:
-        if not _is_tcp(ours) or not 0 < length <= ADDRESS_MAX:
-            return PASS_ON
-        connection = _Connection(ours, task.memory.copy_in(address, length))
-        result = connection.attempt()
-        if result is None:
-            parked = True
-            return _sleep(task, connection, fd, timeout_ns)
+        result = _connect(task, ours, fd, address, length, timeout_ns)
+        parked = not isinstance(result, int | PassOn)
         return result
     finally:
         if not parked:
             os.close(ours)
 
 
-def _sleep(task: Tracee, connection: _Connection, fd: int, timeout_ns: int | None) -> Blocked:
-    deadline_ns = None if timeout_ns is None else task.kernel.clock.now_ns + timeout_ns
+def _connect(task: Tracee, ours: int, fd: int, address: int, length: int, timeout_ns: int | None) -> Result:
+    domain, kind = _kind_of(ours)
+    if not 0 < length <= ADDRESS_MAX:
+        return PASS_ON
+    if domain in (AF_INET, AF_INET6) and kind == SOCK_STREAM:
+        connection = _Connection(ours, task.memory.copy_in(address, length))
+        result = connection.attempt()
+        return _sleep_for_answer(task, connection, fd, timeout_ns) if result is None else result
+    if domain == AF_UNIX and kind in (SOCK_STREAM, SOCK_SEQPACKET):
+        # The peer is shown who has connected, so only the task itself can do it, when there is room.
+        bound = address_of(task, task.memory.copy_in(address, length))
+        if bound is not None and is_full(bound):
+            return _sleep_for_room(task, ours, bound, timeout_ns)
+    return PASS_ON
+
+
+def _sleep_for_answer(task: Tracee, connection: _Connection, fd: int, timeout_ns: int | None) -> Blocked:
     watch = task.supervisor.readiness.watch(task, [(fd, EPOLLOUT)])
     try:
         result = yield from sleep_until(
             task,
             (watch.queue,),
             connection.attempt,
-            deadline_ns,
-            # A call on a socket with a time-out is never restarted. signal(7)
-            interrupted_as=ERESTARTSYS if timeout_ns is None else EINTR,
+            _deadline_ns(task, timeout_ns),
+            interrupted_as=_interrupted_as(timeout_ns),
         )
     finally:
         watch.close()
         os.close(connection.ours)
     return -EINPROGRESS if result is None else result
+
+
+def _sleep_for_room(task: Tracee, ours: int, bound: Address, timeout_ns: int | None) -> Blocked:
+    try:
+        result = yield from task.supervisor.retries.sleep_until(
+            task,
+            lambda: None if is_full(bound) else 0,
+            _deadline_ns(task, timeout_ns),
+            interrupted_as=_interrupted_as(timeout_ns),
+        )
+    finally:
+        os.close(ours)
+    return -EAGAIN if result is None else PASS_ON
+
+
+def _deadline_ns(task: Tracee, timeout_ns: int | None) -> int | None:
+    return None if timeout_ns is None else task.kernel.clock.now_ns + timeout_ns
+
+
+def _interrupted_as(timeout_ns: int | None) -> int:
+    """A call on a socket with a time-out is never restarted. signal(7)"""
+    return ERESTARTSYS if timeout_ns is None else EINTR
 
 
 class _Connection:
@@ -91,13 +119,13 @@ class _Connection:
             fcntl.fcntl(self.ours, fcntl.F_SETFL, flags)
 
 
-def _is_tcp(ours: int) -> bool:
+def _kind_of(ours: int) -> tuple[int, int]:
+    """The domain and the type of a socket; what is none will hear so from the host."""
     try:
         one = socket(fileno=os.dup(ours))
     except OSError:
-        return False
+        return -1, -1
     try:
-        domain, kind = one.getsockopt(SOL_SOCKET, SO_DOMAIN), one.getsockopt(SOL_SOCKET, SO_TYPE)
+        return one.getsockopt(SOL_SOCKET, SO_DOMAIN), one.getsockopt(SOL_SOCKET, SO_TYPE)
     finally:
         one.close()
-    return domain in (AF_INET, AF_INET6) and kind == SOCK_STREAM

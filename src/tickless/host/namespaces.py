@@ -28,6 +28,11 @@ def has_our_ipc(task: Tracee) -> bool:
     return task.ipc_is_ours
 
 
+def has_our_net(task: Tracee) -> bool:
+    """Whether the task sees our network: names of Unix sockets, among others."""
+    return _is_our_namespace(task.tid, "net")
+
+
 def moved(task: Tracee) -> None:
     """The task may have another root or other namespaces from now on."""
     task.root_is_ours = task.ipc_is_ours = None
