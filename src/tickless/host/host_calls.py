@@ -1,4 +1,4 @@
-"""Calls that only a host has: what tells the supervisor that memory, fd tables, the CPUs or cgroups change.
+"""Calls that only a host has: what tells the supervisor that memory, fd tables or the CPUs change.
 
 They are passed on, after the supervisor has noted what it must no longer believe.
 """
@@ -8,11 +8,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, cast
 
 from tickless.abi.errno import EINVAL
-from tickless.abi.fcntl import AT_FDCWD
-from tickless.abi.types import S32, Address, Fd, Hex32, Hex64, PathPtr, Pid, Size, UnshareFlags
-from tickless.host import cgroup_events
+from tickless.abi.types import S32, Address, Hex64, Pid, Size, UnshareFlags
 from tickless.host.namespaces import moved
-from tickless.host.paths import PATH_MAX, locate
 from tickless.kernel.errors import Errno
 from tickless.kernel.outcome import PASS_ON, Result
 from tickless.kernel.registry import ArgumentTest, syscall
@@ -78,19 +75,6 @@ def unshare(task: Task, flags: UnshareFlags) -> Result:
     if flags & CLONE_FILES:
         cast("Tracee", task).own_fd_table()
     moved(cast("Tracee", task))
-    return PASS_ON
-
-
-@syscall
-def inotify_add_watch(task: Task, fd: Fd, pathname: PathPtr, mask: Hex32) -> Result:
-    """The host watches, and so do we where it tells late."""
-    tracee = cast("Tracee", task)
-    try:
-        path = tracee.memory.read_string(pathname, PATH_MAX)
-    except Errno:
-        return PASS_ON
-    if path.endswith(cgroup_events.NAME):
-        tracee.supervisor.cgroup_events.watch(locate(tracee, AT_FDCWD, path))
     return PASS_ON
 
 

@@ -6,7 +6,15 @@ from collections.abc import Iterable, Iterator
 
 from tickless.abi.arch import ARCH
 from tickless.abi.numbers import number_of
-from tickless.host import locks, message_queues, opens, posix_queues, semaphores, tracing  # noqa: F401  they declare calls
+from tickless.host import (  # noqa: F401  they declare calls
+    inotify,
+    locks,
+    message_queues,
+    opens,
+    posix_queues,
+    semaphores,
+    tracing,
+)
 from tickless.host.host_calls import MEMORY_CALLS  # and declares the calls that only a host has
 from tickless.host.seccomp import build_filter
 from tickless.kernel.outcome import PASS_ON, Result

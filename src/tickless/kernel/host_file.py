@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, ClassVar, Protocol
 
-from tickless.abi.epoll import EPOLLOUT
+from tickless.abi.epoll import EPOLLIN, EPOLLOUT
 from tickless.kernel.file import File
 from tickless.kernel.outcome import PASS_ON, Result
 from tickless.kernel.wait_queue import WaitQueue
@@ -89,6 +89,10 @@ class HostFile(File):
         if not self.pollable or (self.never_full and events == EPOLLOUT):
             return PASS_ON
         return _host_of(task).pass_on_when_ready(task, fd, self, events)
+
+    def read_from_host(self, task: Task, fd: int, buf: int, count: int) -> Result:
+        """read(2)."""
+        return _host_of(task).pass_on_when_ready(task, fd, self, EPOLLIN) if self.pollable else PASS_ON
 
 
 def _host_of(task: Task) -> HostReadiness:

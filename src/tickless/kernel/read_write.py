@@ -21,7 +21,7 @@ def read(task: Task, fd: Fd, buf: BufferOut, count: Size) -> Result:
     file = task.fds.get(fd)
     if file.host:
         assert isinstance(file, HostFile)
-        return file.pass_on(task, fd, EPOLLIN)
+        return file.read_from_host(task, fd, buf, count)
     return file.read(task, UserBuffer(task.memory, buf, count))
 
 
