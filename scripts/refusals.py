@@ -10,6 +10,12 @@ TOLD = {
         "The call goes on in Linux and comes to its end, but the clock may jump meanwhile. The line names the call: "
         "please report it.",
     ),
+    "TL503": (
+        "computing for a second, without a call, while a deadline is pending",
+        "Computing takes no virtual time, so a loop that waits for another thread or a timer without a call would never "
+        "end. From then on the clock jumps to the next deadline with every 10 ms of CPU time, and the run may not "
+        "repeat itself. Let the loop read the clock or call sched_yield.",
+    ),
 }
 
 WHAT_TO_DO = {

@@ -52,6 +52,10 @@ LARGE = {
     "a fork bomb": Storm("forkbomb", "300", "many made: 1, refused: 1\n"),
     "an hour of chaos": chaos(200, 500, 3600, 250),
 }
+# What is waited for while spinning on something; of the last three tickless sees nothing.
+SPINS = ("yield", "clock", "flag-and-clock", "coarse-clock", "time", "cpu-clock", "pipe", "socket", "eventfd")
+SPINS += ("kill", "child", "wait", "compute", "getpid", "stat")
+UNSEEN = ("compute", "getpid", "stat")
 LARGE_RUNS = 10
 TWICE_ON_LINUX = ("leaders that leave", "clones of all kinds", "ends while in vfork")
 
@@ -87,6 +91,14 @@ def test_a_daemon_keeps_the_run_going(tmp_path: Path) -> None:
     play(Storm("daemon", str(told), "", status=4), tmp_path / "run")
 
     assert told.read_text().startswith("a day later")
+
+
+@pytest.mark.parametrize("way", SPINS)
+def test_a_loop_that_waits_without_sleeping_ends(way: str, tmp_path: Path) -> None:
+    """Each call and each read of the clock takes time, and so does a second of computing."""
+    ended = play(Storm("spins", way, f"{way}: over\n"), tmp_path / "run")
+
+    assert ("TL503" in ended.stderr) == (way in UNSEEN)
 
 
 @pytest.mark.slow

@@ -18,6 +18,7 @@ from tickless.host import ptrace
 from tickless.host.master import is_readable
 from tickless.host.task_state import cpu_ticks, state_of
 from tickless.host.tracee import IN_HOST, STOPPED, Tracee
+from tickless.kernel.clock import KTIME_MAX
 from tickless.kernel.registry import Unserved
 from tickless.kernel.signals import send_signal
 from tickless.kernel.task import BLOCKED
@@ -33,6 +34,9 @@ if TYPE_CHECKING:
 FORESEEN_TICKS = 2
 # CPU time without a call, with others ready, before the token is taken away as a last resort; ticks of 10 ms.
 COMPUTING_TICKS = 10
+# The same before time goes on for those who wait for it: a task may spin until a signal or another thread comes.
+SPINNING_TICKS = 100
+SPINNING = Unserved("TL503", "computing for a second, without a call, while a deadline is pending", 0)
 # Ticks between two looks for signals from other programs.
 LOOK_TICKS = 5
 
@@ -213,16 +217,39 @@ class Outside:
             supervisor.in_host.add(task)
             self._note(task, "waits in a call of Linux that nobody foresaw: the others go on, after real time")
             supervisor.kernel.name_once(task, Unserved("TL502", f"waiting in {_call_of(task)}", 0))
-        elif state == "R" and supervisor.kernel.ready:
-            self._preempt_if_it_computes(task)
+        elif state == "R":
+            self._limit_computing(task)
 
-    def _preempt_if_it_computes(self, task: Tracee) -> None:
-        """Take the token from a task that has used much CPU time since its last call: real time must not count."""
+    def _limit_computing(self, task: Tracee) -> None:
+        """Let others go on beside a task that has used much CPU time since its last call: real time must not count."""
+        supervisor = self.supervisor
+        if supervisor.idle.pace is not None:
+            supervisor.kernel.handle_timer_irq(max(supervisor.idle.pace.now_ns(), supervisor.kernel.clock.now_ns))
         used = cpu_ticks(task.tid)
         if task.idle_ticks == 1:
             task.cpu_ticks_before = used
-        if used - task.cpu_ticks_before < COMPUTING_TICKS:
+        computed = used - task.cpu_ticks_before
+        if supervisor.kernel.ready and computed >= COMPUTING_TICKS:
+            self._preempt(task)
+        elif computed >= SPINNING_TICKS and supervisor.idle.pace is None:
+            self._let_time_pass(task)
+
+    def _let_time_pass(self, task: Tracee) -> None:
+        """The others wait for the time, and the task perhaps for them, or for a signal: go to the next deadline.
+
+        Each of the following ones takes as long as a tick, until the task makes a call.
+        """
+        kernel = self.supervisor.kernel
+        if kernel.clock.next_due_ns >= KTIME_MAX:
             return
+        self._note(task, "computes without a call: the clock goes on, after real time")
+        kernel.name_once(task, SPINNING)
+        task.cpu_ticks_before += 1
+        task.clock.revoke()
+        kernel.jump()
+
+    def _preempt(self, task: Tracee) -> None:
+        """Take the token from the task that runs."""
         try:
             ptrace.interrupt(task.tid)
         except ProcessLookupError:
