@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cache
+from types import CodeType
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, overload
 
 from tickless.abi.arch import Arch
@@ -132,8 +134,8 @@ def _decode_of(function: Callable[..., Result], name: str) -> Decode:
     """What the annotation of a parameter, or of "return", says about its register."""
     annotation = function.__annotations__[name]
     if isinstance(annotation, str):
-        annotation = eval(annotation, function.__globals__)
-    if annotation == Result:
+        annotation = function.__globals__[annotation]  # a name: eval() would take ten times as long
+    if annotation is Result:
         annotation = S64  # a call that blocks or may be the host's: a plain number
     decode: Decode = next(part for part in annotation.__metadata__ if isinstance(part, Decode))
     return decode
@@ -144,5 +146,11 @@ def _compile_entry(function: Callable[..., Result], decodes: list[Decode]) -> En
     registers = [f"r{n}" for n in range(6)]
     arguments = [decode.expression.format(register) for decode, register in zip(decodes, registers, strict=False)]
     source = f"lambda task, {', '.join(registers)}: function({', '.join(['task', *arguments])})"
-    entry: Entry = eval(source, {"function": function})
+    entry: Entry = eval(_code_of(source), {"function": function})
     return entry
+
+
+@cache
+def _code_of(source: str) -> CodeType:
+    """Compiled once for all calls whose arguments are alike."""
+    return compile(source, "<entry>", "eval")
