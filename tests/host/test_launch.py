@@ -61,7 +61,7 @@ def test_the_program_gets_what_we_inherited(user: int | None) -> None:
 def test_signals_and_privileges_are_the_inherited_ones(user: int | None) -> None:
     """But for the filter, and for no_new_privs where only that allows a filter. No shell: some clear their mask."""
     signals = ["env", "--ignore-signal=USR1", "--block-signal=USR2"]
-    program = ["grep", "-E", "^(Sig|Shd|NoNewPrivs|Seccomp_filters|Cpus_allowed_list|Cap)", "/proc/self/status"]
+    program = ["grep", "-E", "^(Sig[PBIC]|Shd|NoNewPrivs|Seccomp_filters|Cpus_allowed_list|Cap)", "/proc/self/status"]
     native = run([*signals, *as_user(user), *program])
     launched = run([*signals, *supervised(user, argv=program, trapped=TRAPPED)])
 
