@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import sys
@@ -37,6 +38,8 @@ class Failed:
 
 def run_program(inherited: Inherited, argv: Sequence[str], options: dict[str, Any]) -> int:
     """Run it, say what there is to say, and return the exit status; a program killed by a signal takes us with it."""
+    gc.freeze()  # what is imported stays
+    gc.enable()
     config = make_config(inherited, argv, options)
     report = open_report(options)
     if options["verify"]:
