@@ -134,6 +134,7 @@ class Deaths:
         if supervisor.runner is task:
             supervisor.runner = None
         supervisor.in_host.discard(task)
+        supervisor.net.forget(task)
         task.memory.leave(task.tid)
         task.fds.leave(task.tid)
         supervisor.life.release_vfork_parent(task)

@@ -55,6 +55,16 @@ def receive_uninterrupted(listener: int) -> Notification:
             continue
 
 
+def send(listener: int, packed: bytearray) -> None:
+    """Give an answer that is packed already."""
+    while True:
+        try:
+            ioctl(listener, SEND, packed)
+            return
+        except InterruptedError:
+            continue  # the listener was locked for a moment, which is when a signal to us matters
+
+
 def answer(listener: int, notification_id: int, value: int, error: int) -> None:
     """End the call: it returns `value`, or fails with `error`, a negative errno (0: none)."""
     ioctl(listener, SEND, bytearray(ANSWER.pack(notification_id, value, error, 0)))

@@ -1,4 +1,4 @@
-"""What comes from outside the run: signals that only the host knows of, and tasks that block in the host unforeseen."""
+"""What comes from outside the run: signals that only the host knows of."""
 
 from __future__ import annotations
 
@@ -8,18 +8,12 @@ import time
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from tickless.abi.arch import ARCH
 from tickless.abi.epoll import EPOLLIN
 from tickless.abi.errno import ERESTARTSYS
-from tickless.abi.numbers import name_of
 from tickless.abi.siginfo import SI_USER, SigInfo
 from tickless.abi.signal import IGNORED_BY_DEFAULT
 from tickless.host import ptrace
-from tickless.host.master import is_readable
-from tickless.host.task_state import cpu_ticks, state_of
-from tickless.host.tracee import IN_HOST, STOPPED, Tracee
-from tickless.kernel.clock import KTIME_MAX
-from tickless.kernel.registry import Unserved
+from tickless.host.tracee import STOPPED, Tracee
 from tickless.kernel.signals import send_signal
 from tickless.kernel.task import BLOCKED
 
@@ -30,14 +24,7 @@ if TYPE_CHECKING:
     from tickless.host.supervisor import Supervisor
     from tickless.kernel.task import ThreadGroup
 
-# Ticks of the safety net (10 ms each) that a task may sleep in the host before others go on.
-FORESEEN_TICKS = 2
-# CPU time without a call, with others ready, before the token is taken away as a last resort; ticks of 10 ms.
-COMPUTING_TICKS = 10
-# The same before time goes on for those who wait for it: a task may spin until a signal or another thread comes.
-SPINNING_TICKS = 100
-SPINNING = Unserved("TL503", "computing for a second, without a call, while a deadline is pending", 0)
-# Ticks between two looks for signals from other programs.
+# Ticks (10 ms of real time each) between two looks for signals from other programs.
 LOOK_TICKS = 5
 
 
@@ -46,13 +33,12 @@ class OutsideSigInfo(SigInfo):
 
 
 class Outside:
-    """Signals to us and to the tasks from people and programs outside, and the safety net."""
+    """Signals to us and to the tasks from people and programs outside, and the tick of real time."""
 
     def __init__(self, supervisor: Supervisor) -> None:
         self.supervisor = supervisor
         self.received: list[int] = []  # signals to ourselves that are to be passed to the program
         self.ends_at_ns: int | None = None  # real time, on the monotonic clock
-        self._last_seen = 0  # the notification that the token's holder had made last, at the last tick
         self.on_tick: list[Callable[[], object]] = []  # called every 10 ms of real time
         self.host_sends_signals = False  # the program has asked for some: mq_notify, F_SETOWN and their like
         self.look_is_due = False
@@ -197,74 +183,6 @@ class Outside:
         task.place = STOPPED
         supervisor.life.go_on(task)
 
-    def safety_net(self) -> None:
-        """Every tick of real time: has the token's holder left, is it blocked in the host, does it compute for ever?"""
-        supervisor = self.supervisor
-        task = supervisor.runner
-        if task is None:
-            return
-        if task.notification != self._last_seen or is_readable(supervisor.listener):
-            self._last_seen = task.notification
-            task.idle_ticks = 0
-            return
-        task.idle_ticks += 1
-        state = state_of(task.tid)
-        if state == "Z" and supervisor.life.deaths.has_left(task):
-            supervisor.life.deaths.left(task)
-        elif state == "S" and task.idle_ticks > FORESEEN_TICKS:
-            supervisor.runner = None
-            task.state = IN_HOST
-            supervisor.in_host.add(task)
-            self._note(task, "waits in a call of Linux that nobody foresaw: the others go on, after real time")
-            supervisor.kernel.name_once(task, Unserved("TL502", f"waiting in {_call_of(task)}", 0))
-        elif state == "R":
-            self._limit_computing(task)
-
-    def _limit_computing(self, task: Tracee) -> None:
-        """Let others go on beside a task that has used much CPU time since its last call: real time must not count."""
-        supervisor = self.supervisor
-        if supervisor.idle.pace is not None:
-            supervisor.kernel.handle_timer_irq(max(supervisor.idle.pace.now_ns(), supervisor.kernel.clock.now_ns))
-        used = cpu_ticks(task.tid)
-        if task.idle_ticks == 1:
-            task.cpu_ticks_before = used
-        computed = used - task.cpu_ticks_before
-        if supervisor.kernel.ready and computed >= COMPUTING_TICKS:
-            self._preempt(task)
-        elif computed >= SPINNING_TICKS and supervisor.idle.pace is None:
-            self._let_time_pass(task)
-
-    def _let_time_pass(self, task: Tracee) -> None:
-        """The others wait for the time, and the task perhaps for them, or for a signal: go to the next deadline.
-
-        Each of the following ones takes as long as a tick, until the task makes a call.
-        """
-        kernel = self.supervisor.kernel
-        if kernel.clock.next_due_ns >= KTIME_MAX:
-            return
-        self._note(task, "computes without a call: the clock goes on, after real time")
-        kernel.name_once(task, SPINNING)
-        task.cpu_ticks_before += 1
-        task.clock.revoke()
-        kernel.jump()
-
-    def _preempt(self, task: Tracee) -> None:
-        """Take the token from the task that runs."""
-        try:
-            ptrace.interrupt(task.tid)
-        except ProcessLookupError:
-            return  # it has just ended
-        self._note(task, "computes without a call: the others have their turn, after real time")
-        self.supervisor.runner = None
-        # It stops at once, or at the end of a call that the host then makes again.
-        if (status := self.supervisor.life.events.wait_for(task.tid)) is not None:
-            self.supervisor.life.take_in(task.tid, status)
-
-    def _note(self, task: Tracee, what: str) -> None:
-        listener = self.supervisor.kernel.listener
-        if listener is not None:
-            listener.noted(task, what)
-
 
 def _pending_infos(tid: int) -> list[tuple[bool, bytes]]:
     """What the host has pending for a stopped task's process (True) and for the task; nothing if it was killed."""
@@ -273,15 +191,3 @@ def _pending_infos(tid: int) -> list[tuple[bool, bytes]]:
         return infos + [(False, raw) for raw in ptrace.peeksiginfo(tid, 64, shared=False)]
     except ProcessLookupError:
         return []
-
-
-def _call_of(task: Tracee) -> str:
-    """The call in which the host has the task, trapped or not. proc_pid_syscall(5)."""
-    try:
-        with open(f"/proc/{task.tid}/syscall") as file:
-            number = file.read().split()[0]
-    except OSError:
-        number = "running"
-    if not number.isdigit():
-        return "a call of Linux"
-    return name_of(ARCH, int(number))

@@ -7,8 +7,8 @@ The task that runs holds the token (`runner`). All others are parked in a call, 
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from errno import ENOENT
-from fcntl import ioctl
 from typing import TYPE_CHECKING
 
 from tickless.abi.epoll import EPOLLIN
@@ -25,6 +25,7 @@ from tickless.host.placeholder import Placeholders
 from tickless.host.processes import Processes
 from tickless.host.readiness import Readiness
 from tickless.host.retries import Retries
+from tickless.host.safety_net import SafetyNet
 from tickless.host.serve import serve_calls
 from tickless.host.signal_stops import SignalStops
 from tickless.host.tracee import ELSEWHERE, IN_CALL, NEWBORN, STOPPED, Tracee
@@ -46,8 +47,6 @@ READS = 50_000_000
 READS_WHILE_OTHERS_WAIT = 1_000
 # Virtual time that a read of the clock takes, trapped or not.
 CLOCK_READ_COST_NS = 20
-# How often the safety net looks at a task that makes no calls, in s of real time.
-SAFETY_NET_S = 0.01
 
 
 class Supervisor:
@@ -79,6 +78,7 @@ class Supervisor:
         self.idle = Idle(self)
         self.cgroup_events = CgroupEvents(self.idle)
         self.outside = Outside(self)
+        self.net = SafetyNet(self)
         kernel.host = Processes(self)
         self.runner: Tracee | None = None
         self.notification = 0  # the id of the call being served
@@ -122,9 +122,9 @@ class Supervisor:
         """If nobody runs, the next task that has something to do gets the token; as long as none has, time goes on."""
         kernel = self.kernel
         while self.runner is None and not self.attention and kernel.tasks:
-            if not kernel.ready:
+            if not kernel.ready and not self.net.computing:
                 self.idle.wait()
-            elif (task := kernel.pick()) is not None:
+            elif (task := self.net.next()) is not None:
                 assert isinstance(task, Tracee)
                 self.dispatch(task)
 
@@ -137,17 +137,23 @@ class Supervisor:
         try:
             if self.attention:
                 self.attend()
-            elif self.kernel.listener is not None or self.idle.pace is not None:
+            elif self.kernel.listener is not None or self.idle.pace is not None or task.resumes:
                 self.receive(notify.receive(self.listener))
             else:
                 serve_calls(self, task)
         except InterruptedError:
+            self._answer_again()
             self.attend()
-            self.outside.safety_net()
+            self.net.look()
         except OSError as error:
             if error.errno != ENOENT:
                 raise
             self.attend()  # the task of that call has died, or a signal came first
+
+    def _answer_again(self) -> None:
+        """A signal to us cut something short: if that was the last answer, since the listener was locked, give it."""
+        with suppress(FileNotFoundError, BlockingIOError):  # it was given, and has come or is on its way
+            notify.send(self.listener, self.answer)
 
     def slice_is_over(self, number: int) -> bool:
         """Another task is ready: count the call, and tell whether it is the other's turn."""
@@ -167,7 +173,8 @@ class Supervisor:
         if not charged:
             if task.clock.given is not None:
                 clock.now_ns = task.clock.take(clock.now_ns, received[5])
-            clock.now_ns += self.costs[received[3]]
+            if not task.resumes:
+                clock.now_ns += self.costs[received[3]]
         if self.idle.pace is not None:
             clock.now_ns = max(clock.now_ns, self.idle.pace.now_ns())
         holds_token = task is self.runner
@@ -265,12 +272,10 @@ class Supervisor:
         self.take_token(task)
         if task.clock.wanted:
             self.give_clock(task)
+        notify.pack_answer_into(self.answer, 0, task.notification, value, error, flags)
         try:
-            notify.pack_answer_into(self.answer, 0, task.notification, value, error, flags)
-            ioctl(self.listener, notify.SEND, self.answer)
-        except OSError as failure:
-            if failure.errno != ENOENT:
-                raise
+            notify.send(self.listener, self.answer)
+        except FileNotFoundError:
             self.attention = True  # it has been killed: its status is on the way
 
     def take_token(self, task: Tracee) -> None:
@@ -278,7 +283,6 @@ class Supervisor:
         self.runner = task
         task.state = RUNNING
         task.place = ELSEWHERE
-        task.idle_ticks = 0
 
     def give_clock(self, task: Tracee) -> None:
         """Let a task that reads the clock do so without us, up to where something may happen."""

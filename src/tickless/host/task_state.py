@@ -7,10 +7,13 @@ def state_of(tid: int) -> str:
     return chr(fields[0][0]) if fields else "X"
 
 
-def cpu_ticks(tid: int) -> int:
-    """The CPU time that the task has used, user's and system's, in clock ticks of 10 ms; 0 if it is gone."""
-    fields = fields_of(tid)
-    return int(fields[11]) + int(fields[12]) if fields else 0
+def cpu_time_ns(tid: int) -> int:
+    """The CPU time that the task has used; 0 if it is gone. /proc/PID/schedstat."""
+    try:
+        with open(f"/proc/{tid}/schedstat", "rb", buffering=0) as file:
+            return int(file.read(64).split()[0])
+    except OSError:
+        return 0
 
 
 def pending_of(tid: int) -> int:

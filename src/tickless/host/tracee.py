@@ -49,8 +49,6 @@ class Tracee(Task):
         self.before_suspend: Registers | None = None  # its registers, while it makes that
         self.resumes = False  # its next notification goes on with the parked call
         self.vfork_parent: Tracee | None = None
-        self.idle_ticks = 0  # of the safety net, without a call in between
-        self.cpu_ticks_before = 0  # the CPU time that it had used at the first of them, in ticks of 10 ms
         self.root_is_ours: bool | None = None  # its root directory and mounts are the supervisor's; None: not known
         self.ipc_is_ours: bool | None = None  # so is its IPC namespace
 
