@@ -2,12 +2,12 @@
    poll looks its numbers up again when it is woken. */
 #define _GNU_SOURCE
 #include "facts.h"
+#include <fcntl.h>
 #include <poll.h>
 #include <stdint.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
-#include <sys/syscall.h>
 #include <sys/timerfd.h>
 
 enum { UNIT = 30 };
@@ -17,25 +17,22 @@ struct parked {
     pthread_t thread;
     long (*call)(int fd);
     int fd, error;
-    volatile pid_t tid; /* set right before the call */
+    volatile int state; /* its /proc/thread-self/stat, from right before the call until it sleeps there; else -1 */
     long result;
 };
 
 static void *make_the_call(void *argument) {
     struct parked *parked = argument;
-    parked->tid = (pid_t)syscall(SYS_gettid);
+    parked->state = open("/proc/thread-self/stat", O_RDONLY);
     parked->result = parked->call(parked->fd);
     parked->error = errno;
     return NULL;
 }
 
-/* Whether the thread sleeps: S, or D where it is held from outside. proc_pid_stat(5). */
-static int sleeps(pid_t tid) {
-    char path[64], text[512] = "";
-    snprintf(path, sizeof path, "/proc/self/task/%d/stat", (int)tid);
-    FILE *file = fopen(path, "r");
-    check(file && fgets(text, sizeof text, file), "read the state of a thread");
-    fclose(file);
+/* Whether a thread sleeps: S, or D where it is held from outside. proc_pid_stat(5). */
+static int sleeps(int state_fd) {
+    char text[512] = "";
+    check(pread(state_fd, text, sizeof text - 1, 0) > 0, "read the state of a thread");
     char state = strrchr(text, ')')[2];
     return state == 'S' || state == 'D';
 }
@@ -43,9 +40,10 @@ static int sleeps(pid_t tid) {
 static void park(struct parked *parked, long (*call)(int fd), int fd) {
     parked->call = call;
     parked->fd = fd;
-    parked->tid = 0;
+    parked->state = -1;
     pthread_create(&parked->thread, NULL, make_the_call, parked);
-    while (!parked->tid || !sleeps(parked->tid)) nap_ms(1);
+    while (parked->state == -1 || !sleeps(parked->state)) nap_ms(1);
+    close(parked->state);
     nap_ms(UNIT);
 }
 
