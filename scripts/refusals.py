@@ -12,9 +12,9 @@ TOLD = {
     ),
     "TL503": (
         "computing for a second, without a call, while a deadline is pending",
-        "Computing takes no virtual time, so a loop that waits for another thread or a timer without a call would never "
-        "end. From then on the clock jumps to the next deadline with every 10 ms of CPU time, and the run may not "
-        "repeat itself. Let the loop read the clock or call sched_yield.",
+        "Computing takes no virtual time, so a loop that waits for another thread or a timer without a call would "
+        "never end. From then on the clock jumps to the next deadline with every 10 ms of CPU time, and the run may "
+        "not repeat itself. Let the loop read the clock or call sched_yield.",
     ),
 }
 
@@ -51,4 +51,7 @@ WHAT_TO_DO = {
     "TL510": "Open one end: O_RDONLY or O_WRONLY.",
     "TL511": "A task is traced by tickless already, and Linux allows one tracer. Debug the program without tickless, "
     "or read its trace (-o).",
+    "TL601": "tickless keeps a file descriptor for each virtual file of the run. Raise the hard limit before you start "
+    "it: ulimit -Hn, LimitNOFILE= of systemd, --ulimit nofile= of a container.",
+    "TL602": "tickless keeps two file descriptors for each process of the run: as TL601.",
 }

@@ -62,11 +62,23 @@ class HostFdTable:
         try:
             fd = notify.add_fd(supervisor.listener, supervisor.notification, placeholder, 0, cloexec=cloexec)
         except OSError as error:
+            supervisor.may_release = True  # nobody has it
             raise Errno(error.errno or errno.EMFILE) from None
         finally:
             os.close(placeholder)
         self.files[fd] = file
         return fd
+
+    def check_room(self, task: Task, count: int) -> None:
+        limit, folder = self.limit_of(task), f"/proc/{task.tid}/fd"
+        try:
+            opened = os.stat(folder).st_size  # how many there are, from Linux 6.2 on
+            if not opened or opened + count > limit:
+                opened = sum(int(name) < limit for name in os.listdir(folder))
+        except OSError:  # it dies, or does not let us look
+            return
+        if opened + count > limit:
+            raise Errno(errno.EMFILE)
 
     def limit_of(self, task: Task) -> int:
         try:

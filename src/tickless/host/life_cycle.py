@@ -33,7 +33,9 @@ if TYPE_CHECKING:
     from tickless.kernel.clone import Birth
     from tickless.kernel.task import ThreadGroup
 
-CLONES = frozenset(number_of(ARCH, name) for name in ("clone", "clone3", "fork", "vfork"))
+CLONES = frozenset(
+    number for name in ("clone", "clone3", "fork", "vfork") if (number := number_of(ARCH, name)) is not None
+)
 BIRTHS = (ptrace.PTRACE_EVENT_FORK, ptrace.PTRACE_EVENT_VFORK, ptrace.PTRACE_EVENT_CLONE)
 
 

@@ -7,6 +7,7 @@ the inode of an fd names its open file description by whatever road the fd came.
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import resource
@@ -14,6 +15,7 @@ import select
 from typing import TYPE_CHECKING
 
 from tickless.host.master import Master
+from tickless.host.shortage import most_numbers
 
 if TYPE_CHECKING:
     from tickless.kernel.file import File
@@ -32,6 +34,7 @@ class Placeholders:
         self.device = _device_of_pipes()  # a FIFO of another file system may have an inode of ours
         # An epoll of its own, so that draining last closes never runs what else the master watches.
         self._last_closes = select.epoll()
+        self._most_numbers = most_numbers()
         self._master = master
         master.register(self._last_closes.fileno(), select.EPOLLIN, lambda _: self.drain())
 
@@ -45,6 +48,10 @@ class Placeholders:
         OSError: EMFILE when we have no more numbers ourselves.
         """
         read_end, write_end = os.pipe()
+        if write_end >= self._most_numbers:
+            os.close(read_end)
+            os.close(write_end)
+            raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
         handed, kept = (write_end, read_end) if writable else (read_end, write_end)
         fcntl.fcntl(kept, fcntl.F_SETPIPE_SZ, CAPACITY)
         status = os.fstat(kept)

@@ -18,7 +18,7 @@ from tickless.host import notify
 from tickless.host.cgroup_events import CgroupEvents
 from tickless.host.chance import Chance
 from tickless.host.idle import Idle
-from tickless.host.life_cycle import LifeCycle
+from tickless.host.life_cycle import CLONES, LifeCycle
 from tickless.host.master import Master
 from tickless.host.outside import Outside
 from tickless.host.placeholder import Placeholders
@@ -27,6 +27,7 @@ from tickless.host.readiness import Readiness
 from tickless.host.retries import Retries
 from tickless.host.safety_net import SafetyNet
 from tickless.host.serve import serve_calls
+from tickless.host.shortage import FILES, is_shortage, refusing_clone
 from tickless.host.signal_stops import SignalStops
 from tickless.host.tracee import ELSEWHERE, IN_CALL, NEWBORN, STOPPED, Tracee
 from tickless.host.trapped import clock_read_numbers, memory_numbers
@@ -87,11 +88,18 @@ class Supervisor:
         self.may_release = False  # last references may have gone: find out before the next call is served
         self.slice_left = SLICE
         self.ended_by: str | None = None  # why the run is to end before its tasks do
-        for number in clock_read_numbers():
-            kernel.table[number] = _noting_reads(kernel.table[number])
+        self._wrap_entries()
         self.in_host: set[Tracee] = set()  # tasks that block in the host, though nobody foresaw it
         self.master.register(self.listener, EPOLLIN, self.idle.receive_waiting)
         self.main = self.life.adopt_main(launched)
+
+    def _wrap_entries(self) -> None:
+        """Give some calls something to do here before the kernel has its turn."""
+        table = self.kernel.table
+        for number in clock_read_numbers():
+            table[number] = _noting_reads(table[number])
+        for number in CLONES:
+            table[number] = refusing_clone(table[number], self.listener)
 
     # The loop
 
@@ -107,15 +115,21 @@ class Supervisor:
                     self.attend()
                 else:
                     self.pass_token()
-            except OSError:
-                if not self._was_killed(kernel.current):
+            except OSError as error:
+                task = kernel.current
+                if not isinstance(task, Tracee) or not self._is_survived(task, error):
                     raise
 
-    def _was_killed(self, task: Task | None) -> bool:
-        """Whether a task was killed while its call was served: of such a one the host knows nothing any more."""
-        if not isinstance(task, Tracee) or not self.life.deaths.is_ending(task.tid):
+    def _is_survived(self, task: Tracee, error: OSError) -> bool:
+        """Whether an error in a task's call is no mistake: it was killed meanwhile, or we have no fds left."""
+        if self.life.deaths.is_ending(task.tid):
+            self.take_token(task)  # until its status comes
+            return True
+        if task.state is not RUNNING or self.runner not in (None, task) or not is_shortage(error):
             return False
-        self.take_token(task)  # until its status comes
+        self.kernel.name_once(task, FILES)
+        self.kernel.abandon_call(task)
+        self.settle(task, -FILES.errno)
         return True
 
     def pass_token(self) -> None:

@@ -27,6 +27,9 @@ class FdTable(Protocol):
     def install(self, file: File, *, cloexec: bool) -> int:
         """Give `file` the lowest free number. Raises: Errno(EMFILE)."""
 
+    def check_room(self, task: Task, count: int) -> None:
+        """Raises: Errno(EMFILE) if fewer than `count` numbers are free."""
+
     def limit_of(self, task: Task) -> int:
         """How many open files the task may have: its soft RLIMIT_NOFILE. getrlimit(2)."""
 
@@ -120,6 +123,10 @@ class OwnFdTable:
         self.get(fd)
         self._mark(fd, cloexec=bool(flags & FD_CLOEXEC))
         return 0
+
+    def check_room(self, task: Task, count: int) -> None:
+        if sum(fd < self.limit for fd in self.files) + count > self.limit:
+            raise Errno(EMFILE)
 
     def limit_of(self, task: Task) -> int:
         return self.limit

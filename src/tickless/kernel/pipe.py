@@ -367,18 +367,14 @@ def pipe2(task: Task, fildes: FdPairOut, flags: PipeFlags) -> Result:
         task.kernel.refuse(task, NOTIFICATION_PIPE)
     if flags & ~PIPE_FLAGS:
         raise Errno(EINVAL)
-    # Linux opens nothing if the numbers cannot be told.
+    # Linux opens nothing if there are not two numbers, or if they cannot be told.
+    task.fds.check_room(task, 2)
     task.memory.copy_out(fildes, task.memory.copy_in(fildes, 8))
     pipe = Pipe(task.kernel.new_inode())
     nonblock, cloexec = bool(flags & O_NONBLOCK), bool(flags & O_CLOEXEC)
     read_fd = task.fds.install(PipeReader(pipe, nonblock=nonblock), cloexec=cloexec)
-    try:
-        write_fd = task.fds.install(
-            PipeWriter(pipe, nonblock=nonblock, packets=bool(flags & O_DIRECT)), cloexec=cloexec
-        )
-    except Errno:
-        task.fds.close(read_fd)
-        raise
+    writer = PipeWriter(pipe, nonblock=nonblock, packets=bool(flags & O_DIRECT))
+    write_fd = task.fds.install(writer, cloexec=cloexec)
     task.memory.copy_out(fildes, read_fd.to_bytes(4, "little") + write_fd.to_bytes(4, "little"))
     return 0
 
