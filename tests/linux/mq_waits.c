@@ -48,7 +48,7 @@ static void notifications(void)
 {
     struct sigaction action = {.sa_sigaction = on_message, .sa_flags = SA_SIGINFO};
     struct sigevent event = {.sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGUSR1, .sigev_value.sival_int = 7};
-    struct timespec long_time = {100 * UNIT_MS / 1000, 0};
+    struct timespec long_time = {60, 0};
     siginfo_t info;
     sigset_t set;
     sigaction(SIGUSR1, &action, NULL);
