@@ -45,6 +45,7 @@ def test_numbers_that_are_no_address_are_bytes() -> None:
 PLACES = {
     "a path": (b"/proc/%d/fd/3", "/proc/main/fd/3"),
     "the end of a path": (b"/proc/%d", "/proc/main"),
+    "a thread's path": (b"/proc/self/task/%d/stat", "/proc/self/task/main/stat"),
     "syslog": (b"cron[%d]: started", "cron[main]: started"),
     "an assignment": (b"version=7, pid=%d, started", "version=7, pid=main, started"),
     "redis": (b"%d:M 01 Jan", "main:M 01 Jan"),

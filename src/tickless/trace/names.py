@@ -25,8 +25,10 @@ if TYPE_CHECKING:
 MOST_POINTERS = 10_000
 # Where text has pids: paths in /proc, syslog's `name[PID]: `, `pid=PID`, the beginning of redis's log lines, `PID:M `.
 # Elsewhere a number that happens to be a pid is more often something else.
-PID_MARKS = (b"/proc/", b"]: ", b"pid=", b":M ", b":C ")
-PIDS = re.compile(rb"(?<=/proc/)\d+(?![^/])|(?<=\w\[)\d+(?=\]: )|(?<=\bpid=)\d+|^\d+(?=:[CM] )", re.MULTILINE)
+PID_MARKS = (b"/proc/", b"/task/", b"]: ", b"pid=", b":M ", b":C ")
+PIDS = re.compile(
+    rb"(?<=/proc/)\d+(?![^/])|(?<=/task/)\d+(?![^/])|(?<=\w\[)\d+(?=\]: )|(?<=\bpid=)\d+|^\d+(?=:[CM] )", re.MULTILINE
+)
 
 
 class Names:
