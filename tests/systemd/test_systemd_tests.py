@@ -15,13 +15,27 @@ pytestmark = [
 HERE = Path(__file__).parent
 TESTS = [
     "test-async",
+    "test-bus-watch-bind",
+    "test-copy",
+    "test-daemon",
+    "test-engine",  # managers in test mode
     "test-event",
+    "test-exec-util",
     "test-fd-util",
+    "test-journal-send",
+    "test-ndisc-rs",  # time-outs of a network protocol
+    "test-netlink",
+    "test-oomd-util",
     "test-path",  # a whole manager, seven times
     "test-process-util",
     "test-ratelimit",
+    "test-resolved-stream",  # TCP between threads
+    "test-sched-prio",
     "test-signal-util",
+    "test-socket-util",
+    "test-udev-event",
     "test-varlink",
+    "test-watch-pid",
 ]
 
 
