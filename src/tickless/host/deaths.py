@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import contextlib
 import os
+import time
+from errno import ESRCH
 from typing import TYPE_CHECKING
 
 from tickless.abi.signal import SIGKILL
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
 
 # linux/sched.h: flags of a task that is on its way out, by exit(2) or by a signal.
 PF_EXITING, PF_DUMPCORE, PF_SIGNALED = 0x4, 0x200, 0x400
+# Real time in which a killed task may have taken its SIGKILL and not yet the flag.
+UNSEEN_S = 0.1
 
 
 class Deaths:
@@ -159,6 +163,13 @@ class Deaths:
         if not fields or fields[0] in (b"Z", b"X") or int(fields[6]) & (PF_EXITING | PF_DUMPCORE | PF_SIGNALED):
             return True
         return bool(pending_of(tid) >> (SIGKILL - 1) & 1)
+
+    def was_killed(self, task: Task, error: OSError) -> bool:
+        """Whether `error` comes from the end of the task whose call is served."""
+        end = time.monotonic() + UNSEEN_S
+        while not (ending := self.is_ending(task.tid)) and error.errno == ESRCH and time.monotonic() < end:
+            os.sched_yield()
+        return ending
 
     def kill_all(self) -> None:
         """SIGKILL everything that is left, and wait until it is gone."""

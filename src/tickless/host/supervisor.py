@@ -122,7 +122,7 @@ class Supervisor:
 
     def _is_survived(self, task: Tracee, error: OSError) -> bool:
         """Whether an error in a task's call is no mistake: it was killed meanwhile, or we have no fds left."""
-        if self.life.deaths.is_ending(task.tid):
+        if self.life.deaths.was_killed(task, error):
             self.take_token(task)  # until its status comes
             return True
         if task.state is not RUNNING or self.runner not in (None, task) or not is_shortage(error):
