@@ -31,7 +31,7 @@ from tickless.abi import (
 
 # The headers of each page: the kernel's own, where the C library does not keep them from programs.
 HEADERS: dict[ModuleType, list[str]] = {
-    epoll: ["linux/eventpoll.h"],
+    epoll: ["sys/ioctl.h", "linux/eventpoll.h"],
     errno: ["errno.h"],
     eventfd: ["sys/eventfd.h"],
     fcntl: ["linux/fcntl.h", "linux/fs.h", "linux/limits.h", "linux/random.h", "linux/close_range.h", "linux/uio.h"],
