@@ -2,7 +2,16 @@
 #define _GNU_SOURCE
 #include "facts.h"
 
-enum { UNIT = 40 };
+enum {
+    UNIT = 40,
+    SETTLE = 4 * UNIT,  /* who said that it is about to block does so in this time, on a loaded machine too */
+    SLEEP = 16 * UNIT,
+    IN_TIME = 10 * UNIT, /* after SETTLE: before the sleep is over */
+    LATE = 14 * UNIT,    /* after it */
+    REST = 10 * UNIT,    /* more than what is left when the sleep goes on, less than SLEEP - SETTLE */
+};
+
+static int pipe_fds[2];
 
 static void *nap_for_a_unit(void *unused) {
     (void)unused;
@@ -22,8 +31,25 @@ static pid_t start(void (*body)(void)) {
     return child;
 }
 
+static void say_ready(void) { check(write(pipe_fds[1], "x", 1) == 1, "say ready"); }
+
+/* As start, but returns when the child has begun to block. */
+static pid_t start_and_settle(void (*body)(void)) {
+    char byte;
+    check(pipe(pipe_fds) == 0, "make a pipe");
+    pid_t child = start(body);
+    check(read(pipe_fds[0], &byte, 1) == 1, "hear that it is ready");
+    nap_ms(SETTLE);
+    close(pipe_fds[0]), close(pipe_fds[1]);
+    return child;
+}
+
 static void pause_for_ever(void) { for (;;) pause(); }
-static void nap_for_two_units(void) { nap_ms(2 * UNIT); }
+
+static void sleep_once(void) {
+    say_ready();
+    nap_ms(SLEEP);
+}
 
 static void stop_and_continue(void) {
     pid_t child = start(pause_for_ever);
@@ -86,14 +112,14 @@ static void continued(int number) {
 
 static void exit_when_continued(void) {
     on_signal(SIGCONT, continued, 0);
+    say_ready();
     pause();
     _exit(3);
 }
 
 static void handler_for_continue(void) {
     int status;
-    pid_t child = start(exit_when_continued);
-    nap_ms(UNIT);
+    pid_t child = start_and_settle(exit_when_continued);
     kill(child, SIGSTOP);
     waitpid(child, &status, WUNTRACED);
     kill(child, SIGCONT);
@@ -101,30 +127,25 @@ static void handler_for_continue(void) {
 }
 
 /* A stopped sleep keeps its deadline: it goes on for the rest, or is over at once. */
-static void stopped_sleeps(void) {
+static void stop_a_sleep(const char *name, long stopped_ms) {
     int status;
     long long from = now_ms();
-    pid_t child = start(nap_for_two_units);
-    nap_ms(UNIT / 2);
+    pid_t child = start_and_settle(sleep_once);
     kill(child, SIGSTOP);
     waitpid(child, &status, WUNTRACED);
-    nap_ms(UNIT / 2);
+    nap_ms(stopped_ms);
+    printf("%s, while it is stopped: %d\n", name, waitpid(child, &status, WNOHANG));
+    long long on = now_ms();
     kill(child, SIGCONT);
     waitpid(child, &status, 0);
-    printf("continued in time: over after %ld\n", units_since(from, UNIT));
-    from = now_ms();
-    child = start(nap_for_two_units);
-    nap_ms(UNIT);
-    kill(child, SIGSTOP);
-    waitpid(child, &status, WUNTRACED);
-    nap_ms(3 * UNIT);
-    show("stopped past its deadline", waitpid(child, &status, WNOHANG));
-    kill(child, SIGCONT);
-    waitpid(child, &status, 0);
-    printf("continued late: over after %ld\n", units_since(from, UNIT));
+    long long end = now_ms();
+    printf("%s: over before its deadline %d, later than the rest %d\n", name, end - from < SLEEP, end - on >= REST);
 }
 
-static int pipe_fds[2];
+static void stopped_sleeps(void) {
+    stop_a_sleep("continued in time", IN_TIME);
+    stop_a_sleep("continued late", LATE);
+}
 
 static void read_a_byte(void) {
     char byte;
