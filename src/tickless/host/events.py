@@ -48,11 +48,6 @@ class Events:
         """Whether the task's death is among the events."""
         return any(other == tid and not os.WIFSTOPPED(status) for other, status in self._events)
 
-    def has_any(self, tid: int) -> bool:
-        """Whether the task has an event now."""
-        self.collect()
-        return any(other == tid for other, _ in self._events)
-
     def take_exec(self, tgid: int) -> Event | None:
         """The exec of the process."""
         return self.take(lambda tid, status: tid == tgid and status >> 8 == AT_EXEC)

@@ -195,14 +195,13 @@ class LifeCycle:
     def _is_stop(self, tid: int, status: int) -> bool:
         return os.WIFSTOPPED(status)
 
-    def await_stop(self, task: Tracee) -> bool:
-        """Wait for a stop that is on its way, without handling it; False if the task ends instead."""
+    def await_stop(self, task: Tracee) -> int | None:
+        """Wait for a stop that is on its way, without handling it: its status; None if the task ends instead."""
         status = self.events.wait_for(task.tid)
-        if status is not None and os.WIFSTOPPED(status):
-            return True
-        if status is not None:
+        if status is not None and not os.WIFSTOPPED(status):
             self.take_in(task.tid, status)
-        return False
+            return None
+        return status
 
     def take_in(self, tid: int, status: int) -> None:
         """Handle an event that was waited for."""

@@ -174,7 +174,7 @@ class Outside:
             ptrace.interrupt(task.tid)
         supervisor.send(task, 0, -ERESTARTSYS, 0)
         task.resumes = task.answered_restart = True
-        if not supervisor.life.await_stop(task):
+        if supervisor.life.await_stop(task) is None:
             return
         for shared, raw in _pending_infos(task.tid):
             info = SigInfo.unpack(raw)

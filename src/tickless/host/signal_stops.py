@@ -17,8 +17,7 @@ from tickless.abi.numbers import number_of
 from tickless.abi.sched import CLONE_UNTRACED
 from tickless.abi.siginfo import SI_KERNEL, SI_TKILL, SI_USER, SigInfo
 from tickless.abi.signal import SIGCHLD, SIGRTMIN, SIGSEGV, STOPPING_BY_DEFAULT, sigmask
-from tickless.host import notify, ptrace, tsc
-from tickless.host.master import is_readable
+from tickless.host import ptrace, tsc
 from tickless.host.outside import OutsideSigInfo
 from tickless.host.tracee import IN_HOST, NEWBORN, STOPPED, Tracee
 from tickless.kernel.errors import Errno
@@ -29,9 +28,6 @@ if TYPE_CHECKING:
 
 WORD = (1 << 64) - 1
 WORD_STRUCT = Struct("Q")
-SIGSET_AND_TIMEOUT = Struct("QQQ")
-# Below the stack pointer lie 128 bytes that belong to the function that runs (the red zone of the x86-64 ABI).
-SCRATCH_BELOW_STACK = 512
 
 
 class SignalStops:
@@ -190,74 +186,42 @@ class SignalStops:
     def _take_from_host(self, task: Tracee, answer: int) -> None:
         """Answer a call that has taken pending signals, and take them from the host as well, or the bell goes stale.
 
-        At the stop that follows the answer the task makes an rt_sigtimedwait of its own for each signal, and then
-        has its registers back.
+        At the stop that follows the answer the host delivers each of them, and that is suppressed. The program makes
+        no call for it, which a filter of its own could forbid.
         """
         taken, task.signals.consumed[:] = tuple(task.signals.consumed), []
         ptrace.interrupt(task.tid)
         self.supervisor.send(task, max(answer, 0), min(answer, 0), 0)
         if self._await_event_stop(task) is None:
             return
-        saved = ptrace.getregs(task.tid)
-        scratch = saved.words[ptrace.REGISTERS.stack_pointer] - SCRATCH_BELOW_STACK
         mask = ptrace.getsigmask(task.tid)
-        # With all signals blocked no delivery can come before the injected call's own stop.
-        ptrace.setsigmask(task.tid, ALL_SIGNALS)
-        before = os.pread(task.memory.fd, SIGSET_AND_TIMEOUT.size, scratch)
         for signo in taken:
-            os.pwrite(task.memory.fd, SIGSET_AND_TIMEOUT.pack(sigmask(signo), 0, 0), scratch)
-            if not self._inject(task, saved, scratch):
+            if not self._take_one(task, signo):
                 return
-        os.pwrite(task.memory.fd, before, scratch)
         ptrace.setsigmask(task.tid, mask)
-        ptrace.setregs(task.tid, saved)
         for signo in taken:
             self._ring_again(task, signo)
         self.supervisor.life.stopped(task)
+
+    def _take_one(self, task: Tracee, signo: int) -> bool:
+        """Let nothing but one `signo` through, up to its delivery; False if the task has died."""
+        own, shared = task.signals.host_pending()
+        if not (own | shared) & sigmask(signo):
+            return True  # the host has dropped it: it would not stop again
+        ptrace.setsigmask(task.tid, ALL_SIGNALS & ~sigmask(signo))
+        while True:
+            ptrace.cont(task.tid)
+            status = self.supervisor.life.await_stop(task)
+            if status is None:
+                return False
+            if status >> 8 == signo:
+                return True
 
     def _ring_again(self, task: Tracee, signo: int) -> None:
         """One of `signo` is gone: of timers others may be pending here, where the host has room for one bell."""
         for pending, shared in ((task.pending, False), (task.group.pending, True)):
             if signo < SIGRTMIN and signo in pending.queues:
                 task.signals.ring(pending.queues[signo][0], shared=shared)
-
-    def _inject(self, task: Tracee, saved: ptrace.Registers, scratch: int) -> bool:
-        """Let the task call rt_sigtimedwait(scratch, NULL, scratch + 8, 8); False if it died."""
-        names = ptrace.REGISTERS
-        registers = ptrace.Registers.from_buffer_copy(saved)
-        words = registers.words
-        words[names.result] = _RT_SIGTIMEDWAIT
-        words[names.call_number] = WORD
-        words[names.instruction_pointer] = saved.words[names.instruction_pointer] - _SYSCALL_INSTRUCTION
-        for name, value in zip(names.arguments, (scratch, 0, scratch + 8, 8), strict=False):
-            words[name] = value
-        while True:
-            ptrace.setregs(task.tid, registers)
-            ptrace.step(task.tid)
-            made = self._pass_on_next_call(task)
-            if not self.supervisor.life.await_stop(task):
-                return False
-            if made:
-                return True
-
-    def _pass_on_next_call(self, task: Tracee) -> bool:
-        """Let the host make the call that the task is about to make; False if the task has stopped without it.
-
-        A call may be cancelled before we receive it, even with all signals blocked: until the task has looked at its
-        signals once more, it takes itself for one that has some.
-        """
-        listener = self.supervisor.listener
-        while not self.supervisor.life.events.has_any(task.tid):
-            if not is_readable(listener):
-                os.sched_yield()
-                continue
-            with contextlib.suppress(FileNotFoundError):
-                received = notify.receive_uninterrupted(listener)
-                if received[1] == task.tid:
-                    notify.pass_on(listener, received[0])
-                    return True
-                self.supervisor.park(received)  # of a task that the host had blocked
-        return False
 
     def _await_event_stop(self, task: Tracee) -> int | None:
         """Wait for the stop that PTRACE_INTERRUPT asked for.
@@ -266,10 +230,8 @@ class SignalStops:
         """
         delivered = 0
         while True:
-            status = self.supervisor.life.events.wait_for(task.tid)
-            if status is None or not os.WIFSTOPPED(status):
-                if status is not None:
-                    self.supervisor.life.take_in(task.tid, status)
+            status = self.supervisor.life.await_stop(task)
+            if status is None:
                 return None
             if ptrace.stop_event(status) == ptrace.PTRACE_EVENT_STOP:
                 task.place = STOPPED
@@ -281,11 +243,9 @@ class SignalStops:
 
 
 _CLONE = number_of(ARCH, "clone")
-_RT_SIGTIMEDWAIT = number_of(ARCH, "rt_sigtimedwait") or 0
 _RT_SIGSUSPEND = number_of(ARCH, "rt_sigsuspend") or 0
 # Which argument of a call is its signal mask; pselect6's points at a pointer to it.
 _MASK_ARGUMENTS = {
     number_of(ARCH, name): index
     for name, index in (("ppoll", 3), ("pselect6", 5), ("epoll_pwait", 4), ("epoll_pwait2", 4))
 }
-_SYSCALL_INSTRUCTION = {"x86_64": 2, "aarch64": 4}[ARCH]

@@ -213,14 +213,6 @@ class Supervisor:
         else:
             self.begin(task)
 
-    def park(self, received: Notification) -> None:
-        """Let a call wait for its turn, whosever it is."""
-        task = self.kernel.tasks.get(received[1])
-        if isinstance(task, Tracee):
-            self.in_host.discard(task)
-            self.took_a_call(task, received)
-            self.queue(task)
-
     def took_a_call(self, task: Tracee, received: Notification) -> None:
         self.notification = task.notification = received[0]
         task.call = received[3]
