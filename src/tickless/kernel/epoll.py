@@ -45,7 +45,7 @@ from tickless.kernel.outcome import Blocked, Result
 from tickless.kernel.poll import read_temporary_mask
 from tickless.kernel.registry import syscall
 from tickless.kernel.timespec import deadline_after_ms, read_timespec
-from tickless.kernel.wait_queue import WaitQueue, sleep_masked, sleep_until
+from tickless.kernel.wait_queue import WaitQueue, place_by_chance, sleep_masked, sleep_until
 
 if TYPE_CHECKING:
     from tickless.kernel.host_file import HostInterests
@@ -108,6 +108,8 @@ class Epoll(File):
         self.interest_list[file, fd] = interest
         file.interests.add(interest)
         interest.queue.add(interest)
+        if interest.exclusive and task.kernel.choose is not None:
+            place_by_chance(interest.queue.waiters, interest, task.kernel.choose)
         if isinstance(file, Epoll):
             self.nested[interest] = file
         self._look_at(task, interest)

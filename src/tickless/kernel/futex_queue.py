@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from tickless.abi.errno import EFAULT, EINVAL
 from tickless.abi.futex import FUTEX_BITSET_MATCH_ANY
 from tickless.kernel.errors import Errno
-from tickless.kernel.wait_queue import WaitQueue
+from tickless.kernel.wait_queue import WaitQueue, place_by_chance
 
 if TYPE_CHECKING:
     from tickless.kernel.task import Task
@@ -68,7 +68,10 @@ class FutexTable:
         self.locks: dict[Key, dict[FutexWaiter, None]] = {}  # the same for FUTEX_LOCK_PI: they are handed the word
 
     def add(self, waiter: FutexWaiter) -> None:
-        self.queues.setdefault(waiter.key, {})[waiter] = None
+        queue = self.queues.setdefault(waiter.key, {})
+        queue[waiter] = None
+        if waiter.task.kernel.choose is not None:
+            place_by_chance(queue, waiter, waiter.task.kernel.choose)
 
     def remove(self, waiter: FutexWaiter) -> None:
         """Take a waiter out, if nobody has yet."""

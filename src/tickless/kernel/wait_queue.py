@@ -8,7 +8,7 @@ deadline, then the signal.
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Sequence
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from tickless.abi.errno import EINTR, ERESTART_RESTARTBLOCK, ERESTARTSYS
 from tickless.abi.time import CLOCK_MONOTONIC
@@ -16,8 +16,11 @@ from tickless.kernel.errors import Errno
 from tickless.kernel.signals import has_pending_signals
 
 if TYPE_CHECKING:
+    from tickless.kernel.clock import Deadline
     from tickless.kernel.outcome import Blocked
     from tickless.kernel.task import Task
+
+AnyWaiter = TypeVar("AnyWaiter")
 
 # A queue's wake carries the poll events that changed; ANY_EVENT reaches everybody.
 ANY_EVENT = 0xFFFFFFFF
@@ -144,10 +147,11 @@ def sleep_until(
     try:
         for queue in queues:
             queue.waiters[sleeper] = None
+            if exclusive and task.kernel.choose:
+                place_by_chance(queue.waiters, sleeper, task.kernel.choose)
         while True:
             sleeper.woken = False
-            result = None if looked else condition()
-            if result is not None:
+            if not looked and (result := condition()) is not None:
                 return result
             looked = False
             if deadline_ns is not None:
@@ -160,13 +164,22 @@ def sleep_until(
             if not sleeper.woken:  # looking at the condition may itself have changed something
                 yield
     finally:
-        if alarm is not None:
-            clock.cancel(alarm)
-        _leave(sleeper, queues)
+        _leave(sleeper, queues, alarm)
 
 
-def _leave(sleeper: Sleeper, queues: Sequence[WaitQueue]) -> None:
+def place_by_chance(waiters: dict[AnyWaiter, None], waiter: AnyWaiter, choose: Callable[[int], int]) -> None:
+    """Put a waiter that came last to a place of its queue that is drawn: with a seed, who is woken first is chance."""
+    others = [other for other in waiters if other is not waiter]
+    if others:
+        others.insert(choose(len(others) + 1), waiter)
+        waiters.clear()
+        waiters.update(dict.fromkeys(others))
+
+
+def _leave(sleeper: Sleeper, queues: Sequence[WaitQueue], alarm: Deadline | None) -> None:
     """The call has ended, or dies: nobody waits for it any more."""
+    if alarm is not None:
+        sleeper.task.kernel.clock.cancel(alarm)
     sleeper.task.sleeping_on = ()
     for queue in queues:
         queue.waiters.pop(sleeper, None)
