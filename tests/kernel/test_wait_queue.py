@@ -274,6 +274,25 @@ def test_a_true_condition_does_not_sleep(kernel: Machine) -> None:
     assert queue.waiter_count == 0
 
 
+def test_who_has_just_looked_sleeps_before_it_looks_again(kernel: Machine) -> None:
+    """What was looked at a moment ago is not looked at twice, but after every wake."""
+    looks = []
+    task, queue = kernel.spawn(idle), WaitQueue()
+    blocks = begin(kernel, task, (queue,), condition=lambda: looks.append("look"), looked=True)
+    before_the_wake = list(looks)
+    queue.wake_all()
+    kernel.resume_call(task)
+
+    assert (blocks, before_the_wake, looks) == (None, [], ["look"])
+
+
+def test_a_deadline_gives_what_the_call_wants_then(kernel: Machine) -> None:
+    """epoll_wait(2): 0 when the time-out has passed."""
+    task = kernel.spawn(idle)
+
+    assert begin(kernel, task, (WaitQueue(),), deadline_ns=kernel.clock.now_ns, late=0) == 0
+
+
 def test_a_wake_that_comes_while_it_looks_is_not_lost(kernel: Machine) -> None:
     """Looking may itself change something: it looks again at once."""
     queue = WaitQueue()
