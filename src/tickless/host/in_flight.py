@@ -52,7 +52,8 @@ class InFlight:
         unsent = {key: count for key in self.written if (count := _unsent(*key))}
         moving = [key for key, count in unsent.items() if count < self._stuck.get(key, count + 1)]
         if not moving:
-            return False
+            # What was sent since the host was asked last has arrived: ask again.
+            return bool(self._idle.supervisor.poll_host(0))
         now_ns = self._idle.supervisor.kernel.clock.now_ns
         if now_ns != self._since_ns:
             self._since_ns, self._spent_s = now_ns, 0.0
