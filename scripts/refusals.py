@@ -16,6 +16,11 @@ TOLD = {
         "never end. From then on the clock jumps to the next deadline with every 10 ms of CPU time, and the run may "
         "not repeat itself. Let the loop read the clock or call sched_yield.",
     ),
+    "TL513": (
+        "a program that its user may not read",
+        "Linux lets an ordinary user execute it, but not look into it, which is what tickless has to do. The process "
+        "is killed. Run tickless as root, or make the file readable.",
+    ),
 }
 
 WHAT_TO_DO = {
@@ -35,6 +40,8 @@ WHAT_TO_DO = {
     "without it (systemd: PrivatePIDs=no; bubblewrap: no --unshare-pid), or start tickless inside.",
     "TL302": "The clocks are tickless's already: --start sets CLOCK_REALTIME.",
     "TL303": "rdtsc gives virtual time here, and a program that traps it by itself would get in the way.",
+    "TL304": "As TL301.",
+    "TL305": "As TL302.",
     "TL401": "glibc has not used it since 2.25; its condition variables work, also with priority inheritance mutexes.",
     "TL402": "As TL401.",
     "TL403": "Use a futex without a node.",
@@ -51,6 +58,8 @@ WHAT_TO_DO = {
     "TL510": "Open one end: O_RDONLY or O_WRONLY.",
     "TL511": "A task is traced by tickless already, and Linux allows one tracer. Debug the program without tickless, "
     "or read its trace (-o).",
+    "TL512": "Linux allows one listener for a process, and that is tickless's. Run the program without its supervisor "
+    "of calls, or that without tickless.",
     "TL601": "tickless keeps a file descriptor for each virtual file of the run. Raise the hard limit before you start "
     "it: ulimit -Hn, LimitNOFILE= of systemd, --ulimit nofile= of a container.",
     "TL602": "tickless keeps two file descriptors for each process of the run: as TL601.",

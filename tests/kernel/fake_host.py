@@ -22,6 +22,7 @@ class FakeHost:
         self.protected: set[ThreadGroup] = set()  # nobody may signal them
         self.connected_outside: set[ThreadGroup] = set()
         self.uids: dict[str, int] = {}  # by name of the task
+        self.filters: list[tuple[Task, int, int]] = []  # task, mode, address
         self.masked_calls: list[tuple[Task, int, int]] = []
 
     def process_group(self, group: ThreadGroup) -> int:
@@ -55,6 +56,9 @@ class FakeHost:
         if fd not in self.pidfds:
             raise Errno(EBADF)
         return self.pidfds[fd]
+
+    def note_filter(self, task: Task, mode: int, address: int) -> None:
+        self.filters.append((task, mode, address))
 
     def status_flags(self, task: Task, fd: int) -> int:
         return self.status_of.get(fd, 0)

@@ -8,11 +8,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, cast
 
 from tickless.abi.errno import EINVAL
+from tickless.abi.sched import CLONE_FILES, CLONE_NEWPID, CLONE_NEWTIME
 from tickless.abi.types import S32, Address, Hex64, Pid, Size, UnshareFlags
 from tickless.host.namespaces import moved
 from tickless.kernel.errors import Errno
 from tickless.kernel.outcome import PASS_ON, Result
-from tickless.kernel.registry import ArgumentTest, syscall
+from tickless.kernel.registry import ArgumentTest, syscall, unserved
 
 if TYPE_CHECKING:
     from tickless.host.tracee import Tracee
@@ -66,12 +67,18 @@ def shmdt(task: Task, addr: Address) -> Result:
     return _memory_changes(task)
 
 
-CLONE_FILES = 0x400
+# As clone(2) has it.
+PID_NAMESPACE = unserved("TL304", "unshare(CLONE_NEWPID)", EINVAL)
+TIME_NAMESPACE = unserved("TL305", "unshare(CLONE_NEWTIME)", EINVAL)
 
 
 @syscall
 def unshare(task: Task, flags: UnshareFlags) -> Result:
     """CLONE_FILES gives the task an fd table of its own; others give it namespaces."""
+    if flags & CLONE_NEWPID:
+        task.kernel.refuse(task, PID_NAMESPACE)
+    if flags & CLONE_NEWTIME:
+        task.kernel.refuse(task, TIME_NAMESPACE)
     if flags & CLONE_FILES:
         cast("Tracee", task).own_fd_table()
     moved(cast("Tracee", task))

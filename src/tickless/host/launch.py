@@ -232,9 +232,18 @@ class _Plan:
             elif not os.WIFSTOPPED(status):
                 raise self._failure(status)
             elif status >> 8 == AT_EXEC:
+                self._check_memory(pid)
                 return
             else:
                 ptrace.cont(pid)  # a SIGSTOP in this moment: the program isn't there yet to be stopped
+
+    def _check_memory(self, pid: int) -> None:
+        """An ordinary user may execute what he may not read, but then we may not look into it. ptrace(2), dumpable."""
+        if os.access(f"/proc/{pid}/mem", os.R_OK | os.W_OK):
+            return
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, ptrace.WALL)
+        raise LaunchError(NOT_EXECUTABLE, f"{self.name}: you may not read it, so tickless cannot run it as you")
 
     def _pass_on_calls(self) -> None:
         """Let the child, which is still our own code, make what the filter traps: malloc may need brk or munmap."""

@@ -25,6 +25,7 @@ from tickless.host.host_signals import HostSignals
 from tickless.host.memory import AddressSpace
 from tickless.host.tracee import ELSEWHERE, IN_VFORK, NEWBORN, STOPPED, HostGroup, Tracee
 from tickless.host.vdso import TaskClock, VdsoImage
+from tickless.kernel.registry import Unserved
 from tickless.kernel.task import DEAD
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from tickless.kernel.clone import Birth
     from tickless.kernel.task import ThreadGroup
 
+UNREADABLE = Unserved("TL513", "a program that its user may not read: it is killed", 0)
 CLONES = frozenset(
     number for name in ("clone", "clone3", "fork", "vfork") if (number := number_of(ARCH, name)) is not None
 )
@@ -256,12 +258,24 @@ class LifeCycle:
         task.group.posix_timers.delete_all()
         task.group.sigchld_flags = 0
         task.group.dumpable = True
-        task.clock = self._install_clock(task)
+        if not space.is_open:
+            self._refuse_program(task)
+            return
+        never_traps, task.clock = task.clock.always, self._install_clock(task)
+        if never_traps:
+            task.clock.never_trap()
         self.supervisor.may_release = True  # close-on-exec may have dropped last references
         if self.kernel.listener is not None:
             self.kernel.listener.noted(task, f"runs {_program_of(tgid)}")
         self.release_vfork_parent(task)
         self.stopped(task)
+
+    def _refuse_program(self, task: Tracee) -> None:
+        """An ordinary user's program that may not be read: we cannot look into it either."""
+        if not self.deaths.is_ending(task.tid):
+            self.kernel.name_once(task, UNREADABLE)
+            self.deaths.kill(task.group)
+        self.supervisor.attention = True
 
     def _take_the_leaders_place(self, task: Tracee, tgid: int) -> None:
         """exec from another thread: it has the leader's tid now, and the leader has vanished without a status."""

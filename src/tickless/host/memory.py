@@ -53,10 +53,10 @@ class AddressSpace:
     """
 
     def __init__(self, tid: int) -> None:
-        """Raises: OSError(EACCES) when the task is undumpable. One that was killed has no memory: everything faults."""
+        """Everything faults in the memory of a task that was killed, or whose memory we may not look at: `is_open`."""
         try:
             self.fd = os.open(f"/proc/{tid}/mem", os.O_RDWR | os.O_CLOEXEC)
-        except (FileNotFoundError, ProcessLookupError):
+        except (FileNotFoundError, ProcessLookupError, PermissionError):
             self.fd = -1
         self._tids = {tid}
         self._mappings = Mappings()
@@ -69,6 +69,11 @@ class AddressSpace:
         self._first_remote = self._remote[0]
         self._local_pointer = ctypes.c_void_p(ctypes.addressof(self._local))
         self._remote_pointer = ctypes.c_void_p(ctypes.addressof(self._remote))
+
+    @property
+    def is_open(self) -> bool:
+        """Whether there is memory to look at."""
+        return self.fd >= 0
 
     def join(self, tid: int) -> None:
         """One more task shares this memory: clone(2) with CLONE_VM."""

@@ -11,6 +11,7 @@ from tickless.abi.arch import ARCH
 from tickless.abi.errno import EBADF, ERESTARTNOHAND
 from tickless.abi.numbers import number_of
 from tickless.abi.signal import SIGCONT
+from tickless.host.own_filters import note_filter
 from tickless.host.tracee import HostGroup, Tracee
 from tickless.kernel.errors import Errno
 from tickless.kernel.outcome import PASS_ON, Answer
@@ -119,6 +120,9 @@ class Processes:
 
     def needs_dumpable(self) -> bool:
         return not self._may_trace_all
+
+    def note_filter(self, task: Task, mode: int, address: int) -> None:
+        note_filter(task, mode, address)
 
     def kill_group(self, group: ThreadGroup) -> None:
         self.supervisor.life.deaths.kill(group)

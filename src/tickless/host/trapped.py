@@ -11,6 +11,7 @@ from tickless.host import (  # noqa: F401  they declare calls
     locks,
     message_queues,
     opens,
+    own_filters,
     posix_queues,
     semaphores,
     tracing,

@@ -13,6 +13,7 @@ from tickless.abi.prctl import (
     PR_SET_CHILD_SUBREAPER,
     PR_SET_DUMPABLE,
     PR_SET_PDEATHSIG,
+    PR_SET_SECCOMP,
     PR_SET_TSC,
 )
 from tickless.abi.signal import SIGRTMAX
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from tickless.kernel.task import Task
 
 INT = Struct("<i")
-TRAPPED = (PR_SET_CHILD_SUBREAPER, PR_GET_DUMPABLE, PR_SET_DUMPABLE, PR_SET_PDEATHSIG, PR_SET_TSC)
+TRAPPED = (PR_SET_CHILD_SUBREAPER, PR_GET_DUMPABLE, PR_SET_DUMPABLE, PR_SET_PDEATHSIG, PR_SET_SECCOMP, PR_SET_TSC)
 
 # A read of the time-stamp counter is real time; trapping it is a program's own way to fake one.
 TIME_STAMP_COUNTER = unserved("TL303", "prctl(PR_SET_TSC)", EINVAL)
@@ -51,6 +52,8 @@ def prctl(
         if arg2 > SIGRTMAX:
             raise Errno(EINVAL)
         task.death_signal = arg2
+    elif option == PR_SET_SECCOMP and task.kernel.host is not None:
+        task.kernel.host.note_filter(task, arg2, arg3)
     elif task.kernel.host is None:
         return _get(task, option, arg2)
     return 0 if task.kernel.host is None else PASS_ON
