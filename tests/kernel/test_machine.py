@@ -154,3 +154,16 @@ def test_the_order_of_ready_tasks_can_be_chosen() -> None:
     kernel.run()
 
     assert order[0] == "c"
+
+
+def test_the_cause_of_a_wake_is_kept(kernel: Machine) -> None:
+    """For traces and statistics: what woke the task last, and how often anything woke anybody."""
+
+    def sleeper(sys: Calls) -> Program:
+        yield sys.sleep_ns(SECOND)
+
+    task = kernel.spawn(sleeper)
+    kernel.run()
+
+    assert task.woken_by == "timer"
+    assert kernel.wakeups == {"timer": 1}

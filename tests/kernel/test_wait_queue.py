@@ -395,11 +395,3 @@ def test_a_wake_of_any_of_its_queues_lets_it_look(kernel: Machine) -> None:
     assert queues[1].wake_all() == 1
     assert task.state is READY
     assert queues[0].wake_all() == 0
-
-
-def test_the_cause_of_a_wake_is_kept(kernel: Machine, sleepers: Sleepers) -> None:
-    task = sleepers.add(deadline_ns=kernel.clock.now_ns + SECOND)
-    kernel.jump()
-
-    assert task.woken_by == "timer"
-    assert kernel.wakeups == {"timer": 1}
