@@ -99,6 +99,8 @@ class Deaths:
 
     def _ends_with_its_group(self, task: Task) -> bool:
         """Whether all threads of the process end: by exit_group or a signal; not by exit(2), nor by another's exec."""
+        if task.tid == task.group.tgid:
+            return True  # a leader's status comes after all others, and one that is killed within its exec has none
         runner = self.supervisor.runner
         others = [thread for thread in task.group.threads if thread is not task]
         if runner is not None and runner in others and task not in self.supervisor.in_host:
