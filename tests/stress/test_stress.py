@@ -3,14 +3,18 @@
 The quick runs are for every day; `make test-all` makes each of them many times, and the large ones.
 """
 
+import contextlib
+import os
+import subprocess
 import sys
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from tests.programs.build import compile_c
-from tests.programs.harness import Ended, processes_of, run
+from tests.programs.harness import Ended, processes_of, run, running
 
 HERE = Path(__file__).resolve().parent
 CHECKED = str(HERE / "checked.py")
@@ -99,6 +103,45 @@ def test_a_loop_that_waits_without_sleeping_ends(way: str, tmp_path: Path) -> No
     ended = play(Storm("spins", way, f"{way}: over\n"), tmp_path / "run")
 
     assert ("TL503" in ended.stderr) == (way in UNSEEN)
+
+
+def test_sigkill_from_outside_hits_every_stage_of_clone_and_exec(tmp_path: Path) -> None:
+    """Whoever is killed, in the middle of whatever: the others go on, and the run comes to its end."""
+    folder = tmp_path / "run"
+    command = [sys.executable, CHECKED, "run", "--", str(compile_c(HERE / "makers.c")), "600"]
+    sniper = str(compile_c(HERE / "sniper.c"))
+    with running(command, folder) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+        program = min(pid for pid in processes_of(folder) if pid != process.pid)
+        shots = subprocess.run([sniper, str(process.pid), str(program)], timeout=60, capture_output=True, check=True)
+        told = process.communicate(timeout=10)
+
+    assert told == ("done\n", "")
+    assert process.returncode == 0
+    assert int(shots.stdout.split()[0]) > 10
+
+
+@pytest.mark.parametrize("name", ["chaos", "exec beside threads that end", "ends while in vfork"])
+def test_no_process_outlives_a_tickless_that_is_killed_in_a_storm(name: str, tmp_path: Path) -> None:
+    storm = QUICK[name]
+    program = [str(compile_c(HERE / f"{storm.program}.c")), *storm.arguments.format(seed=1).split()]
+    for round_ in range(4):
+        folder = tmp_path / str(round_)
+        with running([sys.executable, CHECKED, "run", "--", *program], folder) as process:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(0.2 + round_ * 0.05)
+            process.kill()
+            process.wait()
+            assert_empty_soon(folder)
+
+
+def assert_empty_soon(folder: Path, limit_s: float = 5) -> None:
+    """The host ends the tasks of a dead tracer at once, but not before it tells of the death."""
+    end = time.monotonic() + limit_s
+    while processes_of(folder):
+        assert time.monotonic() < end
+        os.sched_yield()
 
 
 HOARDS = {

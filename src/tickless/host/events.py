@@ -9,6 +9,7 @@ from contextlib import suppress
 from signal import SIGTRAP
 
 from tickless.host import ptrace
+from tickless.host.task_state import is_traced
 
 AT_EXEC = SIGTRAP | ptrace.PTRACE_EVENT_EXEC << 8  # as the high bits of waitpid's status
 
@@ -69,13 +70,13 @@ class Events:
         return True
 
     def wait_for(self, tid: int) -> int | None:
-        """The next event of one task, waited for if need be: its status. None for a task that has vanished without one.
+        """The next event of one task, waited for if need be: its status. None if it has none any more.
 
-        That happens at exec, to the leader and to the thread that calls it: what follows has the leader's tid. So no
-        wait is for one tid alone: it would never end.
+        It may have ended and been taken in, or vanished without a status. That happens at exec, to the leader and to
+        the thread that calls it: what follows has the leader's tid. So no wait is for one tid alone.
         """
         while (event := self.take(lambda other, status: other == tid)) is None:
-            if not os.path.exists(f"/proc/{tid}"):
+            if not is_traced(tid):
                 self.collect()
                 event = self.take(lambda other, status: other == tid)
                 return None if event is None else event[1]

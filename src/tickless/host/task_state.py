@@ -1,5 +1,7 @@
 """What the host's scheduler says of a task. proc_pid_stat(5)."""
 
+import os
+
 
 def state_of(tid: int) -> str:
     """The state letter, X if the task is gone."""
@@ -14,6 +16,15 @@ def cpu_time_ns(tid: int) -> int:
             return int(file.read(64).split()[0])
     except OSError:
         return 0
+
+
+def is_traced(tid: int) -> bool:
+    """Whether we hear of the task: it is there, and we have not reaped it. proc_pid_status(5)."""
+    try:
+        with open(f"/proc/{tid}/status", "rb", buffering=0) as file:
+            return b"\nTracerPid:\t%d\n" % os.getpid() in file.read(1024)
+    except OSError:
+        return False
 
 
 def pending_of(tid: int) -> int:
