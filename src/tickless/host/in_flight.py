@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from tickless.abi.epoll import EPOLLHUP
 from tickless.host.master import poll_one
+from tickless.host.terminals import is_terminal, settle
 from tickless.host.tracee import Tracee
 from tickless.kernel.task import DEAD
 
@@ -36,19 +37,30 @@ class InFlight:
     def __init__(self, idle: Idle) -> None:
         self._idle = idle
         self.written: dict[tuple[Tracee, int], None] = {}  # (task, fd) written to since the last jump
+        self.has_terminals = False  # tasks of the run hold both ends of some
+        self._terminal_written = False
         self._stuck: dict[tuple[Tracee, int], int] = {}  # unsent bytes that have outlasted our patience
         self._since_ns = -1  # the virtual instant that is being held
         self._spent_s = 0.0  # real time that this has taken
 
-    def note_written(self, task: Task, fd: int) -> None:
-        """`task` writes to its fd."""
+    def note_written(self, task: Task, fd: int, ours: int) -> None:
+        """`task` writes to its fd, which is `ours` here."""
         assert isinstance(task, Tracee)
         self.written[task, fd] = None
+        if self.has_terminals and is_terminal(os.fstat(ours)):
+            self._terminal_written = True
+
+    def settle(self) -> None:
+        """The call after a write is about to be served, or nobody has anything to do: terminals are quick."""
+        if self._terminal_written:
+            self._terminal_written = False
+            settle(self._idle.supervisor.kernel.tasks.values())
 
     def hold(self) -> bool:
         """Nobody has anything to do: wait a moment for data in flight; False when there is none, or none that moves."""
         if not self.written:
             return False
+        self.settle()
         unsent = {key: count for key in self.written if (count := _unsent(*key))}
         moving = [key for key, count in unsent.items() if count < self._stuck.get(key, count + 1)]
         if not moving:

@@ -35,6 +35,7 @@ from tickless.host.fifos import open_fifo
 from tickless.host.namespaces import moved
 from tickless.host.paths import PATH_MAX, locate
 from tickless.host.proc_files import link_text, made_file
+from tickless.host.terminals import MULTIPLEXER
 from tickless.kernel.errors import Errno
 from tickless.kernel.outcome import PASS_ON, Result
 from tickless.kernel.pipe import PipeEnd, PipeReader, PipeWriter
@@ -101,6 +102,8 @@ def _open(task: Tracee, dfd: int, filename: int, flags: int) -> Result:
         status = os.stat(location, follow_symlinks=not flags & O_NOFOLLOW)
     except OSError:
         return PASS_ON
+    if status.st_rdev == MULTIPLEXER:
+        task.supervisor.idle.in_flight.has_terminals = True
     if status.st_mode & S_IFMT != S_IFIFO:
         return PASS_ON
     return _open_pipe(task, location, status, flags)

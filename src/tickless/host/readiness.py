@@ -101,7 +101,7 @@ class Readiness:
         if fcntl(ours, F_GETFL) & os.O_NONBLOCK:
             os.close(ours)
             return PASS_ON
-        self.supervisor.written(task, fd)
+        self.supervisor.written(task, fd, ours)
         return connect_when_possible(task, ours, fd, address, length, _socket_timeout_ns(ours, EPOLLOUT))
 
     def pass_on_when_ready(self, task: Task, fd: int, file: HostFile, events: int) -> Result:
@@ -115,7 +115,7 @@ class Readiness:
             return PASS_ON
         try:
             if events != EPOLLIN:
-                self.supervisor.written(task, fd)
+                self.supervisor.written(task, fd, ours)
             if fcntl(ours, F_GETFL) & os.O_NONBLOCK:
                 return PASS_ON
             timeout_ns = _socket_timeout_ns(ours, events)

@@ -326,6 +326,7 @@ class Supervisor:
         self.placeholders.drain()
         self.kernel.cause = ""
         self.cgroup_events.settle_writes()
+        self.idle.in_flight.settle()
         self.retry()
 
     def retry(self) -> bool:
@@ -355,9 +356,9 @@ class Supervisor:
         self.master.close()
         os.close(self.listener)
 
-    def written(self, task: Task, fd: int) -> None:
-        """The task writes to a host file: what is in flight holds the clock."""
-        self.idle.in_flight.note_written(task, fd)
+    def written(self, task: Task, fd: int, ours: int) -> None:
+        """The task writes to a host file, `ours` here: what is in flight holds the clock."""
+        self.idle.in_flight.note_written(task, fd, ours)
         self.cgroup_events.note_write()
 
 
