@@ -41,6 +41,7 @@ QUICK = {
     "leaders that leave": Storm("leaders", "1", None),
     "clones of all kinds": Storm("clones", "", None),
     "ends while in vfork": Storm("vforks", "1", None),
+    "a call that nobody foresaw": Storm("unforeseen", "", None),
     "stops and continues": Storm("stops", "10 200 {seed}", "all work: 1\nreaped 10\n"),
     "signals to the dying": Storm("late_signals", "30 {seed}", "failed 0, some handled 1\n"),
     "orphans of a subreaper": Storm("orphans", "subreaper 3", None),
@@ -61,7 +62,7 @@ UNSEEN = ("compute", "getpid", "stat")
 SEEN = ("yield", "clock", "flag-and-clock", "coarse-clock", "time", "cpu-clock", "pipe", "socket", "eventfd", "kill")
 SPINS = (*SEEN, "child", "wait", *UNSEEN)
 LARGE_RUNS = 10
-TWICE_ON_LINUX = ("leaders that leave", "clones of all kinds", "ends while in vfork")
+ODD = ("leaders that leave", "clones of all kinds", "ends while in vfork", "a call that nobody foresaw")
 
 
 def play(storm: Storm, folder: Path, seed: int = 1) -> Ended:
@@ -80,7 +81,7 @@ def test_a_storm_leaves_nothing_behind(name: str, tmp_path: Path) -> None:
     play(QUICK[name], tmp_path / "run")
 
 
-@pytest.mark.parametrize("name", TWICE_ON_LINUX)
+@pytest.mark.parametrize("name", ODD)
 def test_odd_ends_are_those_of_linux(name: str, tmp_path: Path) -> None:
     storm = QUICK[name]
     linux = run([str(compile_c(HERE / f"{storm.program}.c")), *storm.arguments.split()], tmp_path / "linux")
