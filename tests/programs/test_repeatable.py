@@ -15,15 +15,29 @@ print(hex(id(object())), hex(ctypes.addressof(ctypes.c_int.in_dll(ctypes.pythona
 """
 
 
+def make(folder: Path) -> Path:
+    folder.mkdir()
+    return folder
+
+
 def test_a_program_finds_the_same_addresses(tmp_path: Path) -> None:
     """personality(2), ADDR_NO_RANDOMIZE: heap and libraries lie where they lay."""
-    runs = []
-    for name in ("first", "second"):
-        (tmp_path / name).mkdir()
-        runs.append(run_virtually([sys.executable, "-S", "-c", ADDRESSES], tmp_path / name).stdout)
+    program = [sys.executable, "-S", "-c", ADDRESSES]
+    runs = [run_virtually(program, make(tmp_path / name)).stdout for name in ("first", "again")]
 
     assert runs[0].startswith("0x")
     assert runs[0] == runs[1]
+
+
+@pytest.mark.skipif(ARCH != "x86_64", reason="the stack is moved where the clock's cells are put on it")
+def test_an_environment_of_another_length_does_not_move_the_stack(tmp_path: Path) -> None:
+    """mktemp(1) makes its names of the address of a variable."""
+    names = {
+        run_virtually(["env", f"MORE={'x' * length}", "mktemp", "-u", "XXXXXX"], make(tmp_path / f"{length}")).stdout
+        for length in (0, 10, 100, 1000)
+    }
+
+    assert len(names) == 1
 
 
 @pytest.mark.skipif(ARCH != "x86_64", reason="a counter of x86-64")

@@ -35,8 +35,7 @@ def test_the_page_is_what_the_script_generates() -> None:
 
 
 def test_time_and_chance_are_as_the_page_says(tmp_path: Path) -> None:
-    # Their names are in the environment, whose length moves the stack.
-    first, second = sources_of_a_run(tmp_path / "one"), sources_of_a_run(tmp_path / "two")
+    first, second = sources_of_a_run(tmp_path / "first"), sources_of_a_run(tmp_path / "second")
     time = {name: source.whose for source in TIME_SOURCES for name in source.names}
     chance = {source.name: source.repeats for source in CHANCE_SOURCES}
     if ARCH != "x86_64":

@@ -27,6 +27,7 @@ pack_cells, from_bytes = CELLS.pack, int.from_bytes
 LIMIT_OFFSET = 32
 LIMIT_REVOKED = bytes(8)
 PLACEHOLDER = (0x1122334455667788).to_bytes(8, "little")  # for the address of the cells
+STACK_UNIT = 1 << 14  # where the stack begins is a multiple of it
 GAP = 128  # bytes on the stack: the cells' cache line and what aligning it may lose; keeps rsp a multiple of 16
 LATE_CALL_SIZE = 7  # mov eax, NR; syscall: seccomp names the address behind it
 
@@ -342,12 +343,21 @@ def _parse_auxv(words: list[int]) -> tuple[dict[int, int], int]:
 
 
 def _make_gap(tid: int, mem: int, stack: int, block: bytes) -> int:
-    """Move what exec put on the stack down by GAP; the address of the zeroed cells in what gets free."""
+    """Move what exec put on the stack down by GAP or more; the address of the zeroed cells in what gets free.
+
+    It goes down to a round address: what lies on the stack then has the same address in runs whose arguments and
+    environment have another length, which programs use as chance (mktemp, for one).
+    """
     end = stack + len(block)
-    pwrite(mem, block, stack - GAP)
+    try:
+        new = (stack - GAP) & -STACK_UNIT
+        pwrite(mem, block, new)
+    except OSError:  # the stack may not become that large
+        new = stack - GAP
+        pwrite(mem, block, new)
     pwrite(mem, bytes(GAP), end - GAP)
     # Unlike the result register this one is left alone by exec's return.
-    ptrace.poke_register(tid, ptrace.REGISTERS.stack_pointer, stack - GAP)
+    ptrace.poke_register(tid, ptrace.REGISTERS.stack_pointer, new)
     return (end - GAP + 63) & -64
 
 
