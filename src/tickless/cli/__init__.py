@@ -1,4 +1,4 @@
-"""The command line: `tickless run …`. It calls `tickless.run` and nothing else."""
+"""The command line: `tickless run …` calls `tickless.run`, `tickless conform …` the rules of contracts."""
 
 from __future__ import annotations
 

@@ -201,3 +201,20 @@ def run(inherited: Inherited, /, program: str, arguments: Sequence[str], **optio
     from tickless.cli.running import run_program
 
     return run_program(inherited, [program, *arguments], options)
+
+
+@tickless.command()
+@click.option("--clock", type=click.Choice(["virtual", "real"]), default="virtual", help="The clock of the runs.")
+@click.option("--against", metavar="'CMD …'", help="Compare what Linux did when it was recorded with CMD … PROGRAM.")
+@click.option("--json", "as_object", is_flag=True, help="Print one object instead of the table.")
+@click.option("--junit", type=click.File("wb", lazy=True), metavar="FILE", help="Write a test report, too.")
+@click.argument("filters", nargs=-1, metavar="[FILTER]...")
+def conform(filters: Sequence[str], **options: Any) -> int:
+    """Try rules of the manual pages: does a program see under tickless what it sees on this kernel?
+
+    FILTER is a page, eventfd(2) or eventfd, or one rule, eventfd/semaphore; * and ? stand for others. A C compiler
+    is needed. The status is 0 if all agree, 1 if a rule differs, 125 if the rules cannot be tried.
+    """
+    from tickless.cli.conforming import conform
+
+    return conform(filters, **options)

@@ -1,0 +1,5 @@
+"""`python -m tickless`."""
+
+from tickless.cli import main
+
+main()
