@@ -40,18 +40,19 @@ class Idle:
         # The master watches the listener, last closes, host files and our own signals: one look tells of all.
         if supervisor.poll_host(0) or supervisor.attention or self._is_held():
             return
-        if supervisor.kernel.clock.next_due_ns >= KTIME_MAX:
-            self._wait_for_outside()
-        elif self.pace is not None:
+        if self.pace is not None and supervisor.kernel.clock.next_due_ns < KTIME_MAX:
             self._keep_pace(self.pace)
-        elif not self.grace_s or not self._input_within(self.grace_s):
+        elif self.grace_s and self._input_within(self.grace_s):
+            return
+        else:
             self.in_flight.written.clear()
-            supervisor.kernel.jump()
+            if not supervisor.kernel.jump():
+                self._wait_for_outside()
 
-    def _is_held(self) -> bool:
+    def _is_held(self) -> object:
         """Whether time must not go on yet. Most of what may hold it is seldom there, and asked only then."""
         supervisor, outside, cgroups = self.supervisor, self.supervisor.outside, self.supervisor.cgroup_events
-        return bool(
+        return (
             (supervisor.retries.waiting and supervisor.retry())
             or ((outside.look_is_due or outside.host_sends_signals) and outside.look())
             or (cgroups.look_when_idle and cgroups.hold())

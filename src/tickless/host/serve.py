@@ -53,8 +53,7 @@ def serve_calls(supervisor: Supervisor, task: Tracee) -> None:
             pack_answer_into(answer, 0, note, 0, 0, CONTINUE)
         else:
             supervisor.took_a_call(task, received)
-            supervisor.settle(task, kernel.take_result(task, result))
-            supervisor.pass_token()
+            supervisor.go_on(task, result)
             continue
         if task_clock.wanted:
             supervisor.give_clock(task)

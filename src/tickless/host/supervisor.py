@@ -31,7 +31,7 @@ from tickless.host.shortage import FILES, is_shortage, refusing_clone
 from tickless.host.signal_stops import SignalStops
 from tickless.host.tracee import ELSEWHERE, IN_CALL, NEWBORN, STOPPED, Tracee
 from tickless.host.trapped import clock_read_numbers, memory_numbers
-from tickless.kernel.outcome import Answer, PassOn, Result
+from tickless.kernel.outcome import Answer, Result
 from tickless.kernel.task import BLOCKED, DEAD, READY, RUNNING
 
 if TYPE_CHECKING:
@@ -138,9 +138,32 @@ class Supervisor:
         while self.runner is None and not self.attention and kernel.tasks:
             if not kernel.ready and not self.net.computing:
                 self.idle.wait()
-            elif (task := self.net.next()) is not None:
-                assert isinstance(task, Tracee)
+            elif (task := self.net.next() if self.net.computing else kernel.pick()) is not None:
+                self.dispatch(task)  # type: ignore[arg-type]  # all tasks here are Tracees
+
+    def go_on(self, task: Tracee, result: Result) -> None:
+        """Answer a call that sleeps, or that needs care. While it sleeps others run, or time goes on."""
+        kernel = self.kernel
+        answer = kernel.take_result(task, result)
+        while answer is None:
+            self.runner = None
+            if not kernel.ready and not self.net.computing:
+                self.idle.wait()
+            if self.attention or self.net.computing or (sleeper := kernel.pick()) is None:
+                break
+            task = sleeper  # type: ignore[assignment]  # all tasks here are Tracees
+            if task.blocked_call is None or task.place is not IN_CALL:
                 self.dispatch(task)
+                break
+            self.slice_left = SLICE
+            self.notification = task.notification
+            answer = kernel.resume_call(task)
+        else:
+            if type(answer) is int and answer >= 0 and not task.signals.consumed and not self.life.deaths.dying:
+                self.send(task, answer, 0, 0)  # all that `settle` comes to, and this is where time is short
+                return
+            self.settle(task, answer)
+        self.pass_token()
 
     def end(self, why: str) -> None:
         """Stop after what is being done now."""
@@ -239,10 +262,10 @@ class Supervisor:
         self.slice_left = SLICE
         self.notification = task.notification
         if task.place is IN_CALL:
-            if task.blocked_call is None:
-                self.begin(task)
-            else:
+            if task.blocked_call is not None:
                 self.settle(task, self.kernel.resume_call(task))
+            else:
+                self.begin(task)
             return
         if task.place is NEWBORN:
             self.life.await_birth(task)
@@ -264,18 +287,16 @@ class Supervisor:
             self.kernel.listener.call_left(task, answer)
         if task.state is DEAD:
             return
-        if isinstance(answer, PassOn):
+        if not isinstance(answer, int):
             self.send(task, 0, 0, notify.CONTINUE)
         elif -ERESTARTSYS >= answer >= -ERESTART_RESTARTBLOCK or task.signals.consumed:
             self.stops.answer(task, answer)
-        elif answer >= 0:
-            self.send(task, answer, 0, 0)
         else:
-            self.send(task, 0, answer, 0)
+            self.send(task, answer if answer > 0 else 0, answer if answer < 0 else 0, 0)
 
     def send(self, task: Tracee, value: int, error: int, flags: int) -> None:
         """Let the call end and the task run."""
-        self.take_token(task)
+        self.runner, task.state, task.place = task, RUNNING, ELSEWHERE
         if task.clock.wanted:
             self.give_clock(task)
         notify.pack_answer_into(self.answer, 0, task.notification, value, error, flags)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
 from tickless.abi.capability import CAP_BLOCK_SUSPEND
@@ -166,22 +167,20 @@ class Epoll(File):
             self._look_into_nested()
         if self.host_interests is not None and self.host_interests.is_ready():
             return self._report_with_host(task, self.host_interests, address, room)
-        if len(self.ready) == 1:
-            return self._report_one(task, address)
-        found = self._take_ready(task, room) if self.ready else None
-        return self._deliver(task, address, found) if found else None
-
-    def _report_one(self, task: Task, address: int) -> int | None:
-        """`report` where one interest is on the ready list, by far the most frequent case."""
-        (interest,) = self.ready
+        ready = self.ready
+        if len(ready) != 1:
+            found = self._take_ready(task, room) if ready else None
+            return self._deliver(task, address, found) if found else None
+        # One interest is by far the most frequent case.
+        (interest,) = ready
         watched = interest.events
         events = interest.file.poll(task) & watched
         if not events:
-            self.ready.clear()
+            ready.clear()
             return None
         task.memory.copy_out(address, PACK(events, interest.data))
         if watched & TAKEN_ONCE:
-            self.ready.clear()
+            ready.clear()
             if watched & EPOLLONESHOT:
                 interest.events = watched & PRIVATE_BITS
         elif len(self.wait_queue.waiters) > (1 if task.sleeping_on else 0):  # somebody besides the task waits
@@ -267,9 +266,9 @@ def _copy_singly(task: Task, address: int, found: list[tuple[Interest, int]]) ->
 
 def _wait_for_events(task: Task, epoll: Epoll, address: int, room: int, deadline_ns: int | None) -> Blocked:
     """epoll_wait that has found nothing and has to sleep. Raises: Errno(EINTR): it is never made again. signal(7)."""
-    queues, look = (epoll.wait_queue,), lambda: epoll.report(task, address, room)
+    look = partial(epoll.report, task, address, room)
     return sleep_until(  # type: ignore[return-value]  # never None
-        task, queues, look, deadline_ns, exclusive=True, interrupted_as=EINTR, late=0, looked=True
+        task, (epoll.wait_queue,), look, deadline_ns, exclusive=True, interrupted_as=EINTR, late=0, looked=True
     )
 
 

@@ -40,8 +40,8 @@ class EventFd(File):
         if dst.size < COUNT.size:
             raise Errno(EINVAL)
         if self.count:
-            return self._take(dst)
-        return self.sleep_until(task, lambda: self._take(dst) if self.count else None, EPOLLIN)
+            return self._take(task, dst)
+        return self.sleep_until(task, lambda: self._take(task, dst) if self.count else None, EPOLLIN)
 
     def write(self, task: Task, src: UserBuffer) -> Result:
         # The manual page only rules out shorter writes; Linux refuses longer ones too.
@@ -62,10 +62,10 @@ class EventFd(File):
     def describe(self, task: Task) -> str:
         return f"eventfd-count: {self.count:16x}\n"
 
-    def _take(self, dst: UserBuffer) -> int:
+    def _take(self, task: Task, dst: UserBuffer) -> int:
         taken = 1 if self.semaphore else self.count
         self.count -= taken
-        if self.queue.waiters:
+        if len(self.queue.waiters) > (1 if task.sleeping_on else 0):  # somebody besides the task waits
             self.queue.wake_all(EPOLLOUT)
         # The copy comes last: a read that faults has still taken the count, as on Linux.
         return dst.copy_out(COUNT.pack(taken))

@@ -79,7 +79,7 @@ class TimerFd(File):
         return taken if taken is not None else self.sleep_until(task, lambda: self._take(dst), EPOLLIN)
 
     def poll(self, task: Task) -> int:
-        return EPOLLIN if self.ticks or self.check_expiry() else 0
+        return EPOLLIN if self.ticks or (self.deadline_ns is not None and self.check_expiry()) else 0
 
     def check_expiry(self) -> int:
         """Notice an expiration that has come by now; what is unread, without the overruns."""
@@ -102,8 +102,12 @@ class TimerFd(File):
         self.ticks = 0
         self.interval_ns = interval_ns if interval_ns < KTIME_MAX else KTIME_MAX
         if value_ns:
-            self.counted_clock = self.clock_id if flags & TFD_TIMER_ABSTIME else self.clock_of_span
-            self._arm(value_ns if flags & TFD_TIMER_ABSTIME else self.clock.read(self.counted_clock) + value_ns)
+            if flags & TFD_TIMER_ABSTIME:
+                self.counted_clock = self.clock_id
+                self._arm(value_ns)
+            else:
+                self.counted_clock = self.clock_of_span
+                self._arm_later(self.clock.read(self.counted_clock) + value_ns)
             if self.was_cancelled and self._take_cancellation():
                 raise Errno(ECANCELED)
         self.settime_flags = flags
@@ -179,16 +183,23 @@ class TimerFd(File):
         self._arm(self.deadline_ns + passed * self.interval_ns)
 
     def _arm(self, deadline_ns: int) -> None:
+        if self.clock.read(self.counted_clock) < deadline_ns:
+            self._arm_later(deadline_ns)
+            return
+        self.deadline_ns = deadline_ns
+        # Its interrupt comes before the call returns, so what looks later finds one edge, not two.
+        self._ring()
+
+    def _arm_later(self, deadline_ns: int) -> None:
+        """Arm for an instant that is still to come."""
         self.deadline_ns = deadline_ns if deadline_ns < KTIME_MAX else KTIME_MAX
-        if self.clock.read(self.counted_clock) >= deadline_ns:
-            # Its interrupt comes before the call returns, so what looks later finds one edge, not two.
-            self._ring()
-        else:
-            self.alarm = self.clock.arm(self.deadline_ns, self._ring, self.counted_clock)
+        self.alarm = self.clock.arm(self.deadline_ns, self._ring, self.counted_clock)
 
     def _ring(self) -> None:
         self.alarm = None
-        self.check_expiry()
+        if not self.expired:
+            self.expired = True
+            self.ticks += 1
         if self.queue.waiters:
             self.queue.wake_all(EPOLLIN)
 
@@ -244,8 +255,11 @@ def timerfd_settime(
     every_s, every_ns, in_s, in_ns = ITIMERSPEC.unpack(task.memory.copy_in(new_value, ITIMERSPEC.size))
     if flags & ~TFD_SETTIME_FLAGS:
         raise Errno(EINVAL)
-    interval_ns, value_ns = timespec_ns(every_s, every_ns), timespec_ns(in_s, in_ns)
-    file = _timerfd(task, fd)
+    interval_ns = timespec_ns(every_s, every_ns) if every_s or every_ns else 0
+    value_ns = timespec_ns(in_s, in_ns)
+    file = task.fds.get(fd)
+    if not isinstance(file, TimerFd):
+        raise Errno(EINVAL)
     if file.clock_id in ALARM_CLOCKS:
         demand_capability(task, CAP_WAKE_ALARM)
     old = file.gettime() if old_value else None

@@ -50,9 +50,13 @@ class WaitQueue:
 
     def wake_all(self, events: int = ANY_EVENT) -> int:
         """Wake every waiter, but only one of the exclusive ones; return how many were woken."""
+        waiters = self.waiters
+        if len(waiters) == 1:
+            (waiter,) = waiters
+            return 1 if waiter.wake(events) else 0
         woken = 0
         exclusive_done = False
-        for waiter in tuple(self.waiters):
+        for waiter in tuple(waiters):
             if waiter.exclusive and exclusive_done:
                 continue
             if waiter.wake(events):
@@ -62,7 +66,11 @@ class WaitQueue:
 
     def wake_one(self, events: int = ANY_EVENT) -> int:
         """Wake the exclusive waiter that came first and can be woken; return 0 or 1."""
-        for waiter in tuple(self.waiters):
+        waiters = self.waiters
+        if len(waiters) == 1:
+            (waiter,) = waiters
+            return 1 if waiter.exclusive and waiter.wake(events) else 0
+        for waiter in tuple(waiters):
             if waiter.exclusive and waiter.wake(events):
                 return 1
         return 0
@@ -106,13 +114,12 @@ class Sleeper:
         self.woken = False
 
     def wake(self, events: int) -> bool:
-        if not events & self.events:
+        if not events & self.events or self.woken:
+            # A second exclusive wake must reach somebody else: this sleeper takes only one thing.
             return False
-        already = self.woken
         self.woken = True
         self.task.kernel.make_ready(self.task)
-        # A second exclusive wake must reach somebody else: this sleeper takes only one thing.
-        return not already
+        return True
 
     def time_out(self) -> None:
         """The deadline has come."""
@@ -159,12 +166,28 @@ def sleep_until(
                     return late
                 if alarm is None:
                     alarm = clock.arm(deadline_ns, sleeper.time_out, clock_id)
-            if signalable and has_pending_signals(task):
+            if signalable and (task.pending.mask or task.group.pending.mask) and has_pending_signals(task):
                 raise Errno(interrupted_as)
             if not sleeper.woken:  # looking at the condition may itself have changed something
                 yield
     finally:
         _leave(sleeper, queues, alarm)
+
+
+def _leave(sleeper: Sleeper, queues: Sequence[WaitQueue], alarm: Deadline | None) -> None:
+    """The call has ended, or dies: nobody waits for it any more."""
+    task = sleeper.task
+    if alarm is not None:
+        task.kernel.clock.cancel(alarm)
+    task.sleeping_on = ()
+    for queue in queues:
+        queue.waiters.pop(sleeper, None)
+        if queue.on_idle is not None:
+            queue.on_idle()
+    if sleeper.exclusive and sleeper.woken:
+        # It dies before it could look at what it was woken for: the next one gets it.
+        for queue in queues:
+            queue.wake_one(sleeper.events)
 
 
 def place_by_chance(waiters: dict[AnyWaiter, None], waiter: AnyWaiter, choose: Callable[[int], int]) -> None:
@@ -174,21 +197,6 @@ def place_by_chance(waiters: dict[AnyWaiter, None], waiter: AnyWaiter, choose: C
         others.insert(choose(len(others) + 1), waiter)
         waiters.clear()
         waiters.update(dict.fromkeys(others))
-
-
-def _leave(sleeper: Sleeper, queues: Sequence[WaitQueue], alarm: Deadline | None) -> None:
-    """The call has ended, or dies: nobody waits for it any more."""
-    if alarm is not None:
-        sleeper.task.kernel.clock.cancel(alarm)
-    sleeper.task.sleeping_on = ()
-    for queue in queues:
-        queue.waiters.pop(sleeper, None)
-        if queue.on_idle is not None:
-            queue.on_idle()
-    if sleeper.exclusive and sleeper.woken:
-        # It dies before it could look at what it was woken for: the next one gets it.
-        for queue in queues:
-            queue.wake_one(sleeper.events)
 
 
 def give_way(task: Task) -> Generator[None, None, int]:
