@@ -57,6 +57,9 @@ class FakeHost:
             raise Errno(EBADF)
         return self.pidfds[fd]
 
+    def held_by(self, task: Task, fd: int) -> tuple[str, list[int]]:
+        return "", []
+
     def note_filter(self, task: Task, mode: int, address: int) -> None:
         self.filters.append((task, mode, address))
 

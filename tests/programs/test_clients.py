@@ -4,6 +4,7 @@ Each takes its unit of time as an argument and prints times in units, so that bo
 """
 
 import os
+import socket
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -111,11 +112,12 @@ def test_node_cron_for_a_day(tmp_path: Path) -> None:
 
 def redis(runner: Callable[..., Ended], unit: str, tmp_path: Path) -> Ended:
     """It wakes ten times in each of three hours: 100,000 times."""
-    data = tmp_path / "data"
-    return runner(["bash", str(CLIENTS / "daemons.sh"), "redis", str(data), unit], tmp_path, limit_s=120)
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    command = ["env", f"PORT={port}", "bash", str(CLIENTS / "daemons.sh"), "redis", str(tmp_path / "data"), unit]
+    return runner(command, tmp_path, limit_s=120)
 
 
-@pytest.mark.xdist_group("redis")  # both runs listen on the same port
 def test_redis_on_linux(tmp_path: Path) -> None:
     ended = redis(run_natively, "0.4", tmp_path)
 
@@ -123,7 +125,6 @@ def test_redis_on_linux(tmp_path: Path) -> None:
     assert ended.status == 0
 
 
-@pytest.mark.xdist_group("redis")
 def test_redis_forgets_a_key_after_its_hour(tmp_path: Path) -> None:
     """A key set with `px` of an hour is there at once and gone after 1.5 hours; blpop waits for half an hour."""
     ended = redis(run_virtually, "1800", tmp_path)

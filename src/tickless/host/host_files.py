@@ -21,6 +21,7 @@ from tickless.abi.epoll import EPOLL_EVENT, EPOLLET, EPOLLIN
 from tickless.abi.numbers import number_of
 from tickless.abi.poll import POLLNVAL
 from tickless.host.master import Master
+from tickless.host.reach import watched_sockets
 
 PIDFD_THREAD = os.O_EXCL  # Linux 6.9
 EVENTS_AT_ONCE = 1024
@@ -214,6 +215,10 @@ class Shadow:
         if count <= 0:
             return []
         return list(EPOLL_EVENT.iter_unpack(ctypes.string_at(self._buffer, count * EPOLL_EVENT.size)))
+
+    def watched_sockets(self) -> list[int] | None:
+        """The inodes of the sockets in it; None if there are other files."""
+        return watched_sockets(self._fd)
 
     def has_events(self) -> bool:
         """Whether `collect` would return something; consumes nothing."""

@@ -9,6 +9,7 @@ from tickless.host import notify
 from tickless.host.in_flight import InFlight
 from tickless.host.master import is_readable
 from tickless.host.pace import Pace
+from tickless.host.reach import Reach
 from tickless.kernel.clock import KTIME_MAX
 
 if TYPE_CHECKING:
@@ -33,6 +34,9 @@ class Idle:
         self.pace: Pace | None = None  # None: the clock jumps
         self.held_by: dict[str, float] = {}  # what held the clock, s of real time
         self.in_flight = InFlight(self)
+        # Whether the outside can end a wait, and when that was found out: after which call, at which second.
+        self._reaches_outside = True
+        self._asked = (-1, -1)
 
     def wait(self) -> None:
         """Hear the host; if it has nothing to say, jump to the next deadline; if there is none, wait for outside."""
@@ -100,12 +104,20 @@ class Idle:
         supervisor = self.supervisor
         if supervisor.outside.look():
             return
-        if supervisor.in_host or (self.external and supervisor.retries):
-            look_s = RETRY_S
-        elif self.external and supervisor.readiness.watches:
-            look_s = OUTSIDE_S
-        else:
+        if not supervisor.in_host and not (self.external and self._outside_can_end_it()):
             supervisor.end("deadlock")
             return
-        supervisor.poll_host(look_s)
+        supervisor.poll_host(RETRY_S if supervisor.in_host or supervisor.retries else OUTSIDE_S)
         supervisor.attention = True
+
+    def _outside_can_end_it(self) -> bool:
+        """Whether somebody waits for a host file, a lock or the like that the outside has a hand in."""
+        retries, readiness = self.supervisor.retries, self.supervisor.readiness
+        asked = (self.supervisor.notification, int(time.monotonic()))
+        if asked != self._asked:
+            self._asked = asked
+            reach = Reach(self.supervisor.kernel.tasks)
+            self._reaches_outside = not (
+                readiness.ends_inside(reach) and all(ends_inside(reach) for ends_inside in retries.ends_inside.values())
+            )
+        return self._reaches_outside

@@ -98,7 +98,10 @@ def _try_to_lock(ours: int, lock: Callable[[int], object]) -> int | None:
 def _sleep_for_description(task: Tracee, ours: int, attempt: Attempt) -> Blocked:
     # The duplicate keeps the file open meanwhile, as a waiting call does.
     try:
-        result = yield from task.supervisor.retries.sleep_until(task, attempt)
+        status = os.fstat(ours)
+        result = yield from task.supervisor.retries.sleep_until(
+            task, attempt, ends_inside=lambda reach: reach.is_lock_inside(status)
+        )
         assert result is not None, "a lock without a deadline"
         return result
     finally:
@@ -129,7 +132,10 @@ def _lock_process(task: Tracee, fd: int, lock: bytes) -> Result:
 
 def _sleep_for_process(task: Tracee, wait: _ProcessLock) -> Blocked:
     try:
-        yield from task.supervisor.retries.sleep_until(task, wait.attempt)
+        status = os.fstat(wait.ours)
+        yield from task.supervisor.retries.sleep_until(
+            task, wait.attempt, ends_inside=lambda reach: reach.is_lock_inside(status)
+        )
         return PASS_ON
     finally:
         wait.close()

@@ -12,6 +12,7 @@ from tickless.abi.errno import EBADF, ERESTARTNOHAND
 from tickless.abi.numbers import number_of
 from tickless.abi.signal import SIGCONT
 from tickless.host.own_filters import note_filter
+from tickless.host.reach import Reach, socket_inode
 from tickless.host.tracee import HostGroup, Tracee
 from tickless.kernel.errors import Errno
 from tickless.kernel.outcome import PASS_ON, Answer
@@ -120,6 +121,16 @@ class Processes:
 
     def needs_dumpable(self) -> bool:
         return not self._may_trace_all
+
+    def held_by(self, task: Task, fd: int) -> tuple[str, list[int]]:
+        reach = Reach(self.supervisor.kernel.tasks)
+        inode = socket_inode(task.tid, fd)
+        if inode is not None:
+            return "the other end", reach.other_holders(inode)
+        try:
+            return "a lock", reach.lock_holders(os.stat(f"/proc/{task.tid}/fd/{fd}"))
+        except OSError:
+            return "nothing", []
 
     def note_filter(self, task: Task, mode: int, address: int) -> None:
         note_filter(task, mode, address)

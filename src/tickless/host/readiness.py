@@ -18,6 +18,7 @@ from tickless.host.connections import connect_when_possible
 from tickless.host.host_files import HostWatch, Shadow, TaskFiles
 from tickless.host.locks import LOCK_COMMANDS, lock_record
 from tickless.host.master import poll_one
+from tickless.host.reach import Reach, socket_inode
 from tickless.host.tracee import Tracee
 from tickless.kernel.outcome import PASS_ON, Blocked, Result
 from tickless.kernel.wait_queue import WaitQueue, sleep_until
@@ -38,12 +39,18 @@ class Watch:
     def __init__(self, readiness: Readiness, task: Task, wants: list[tuple[int, int]]) -> None:
         self.queue = WaitQueue()
         self._watch = HostWatch(readiness.supervisor.master, _files_of(task), wants, self.queue.wake_all)
-        readiness.watches += 1
+        self._tid, self._fds = task.tid, [fd for fd, _ in wants]
+        readiness.watches[self] = None
         self._readiness = readiness
+
+    def sockets(self) -> list[int] | None:
+        """The inodes of the sockets that it is for; None if there are other files."""
+        inodes = [socket_inode(self._tid, fd) for fd in self._fds]
+        return [inode for inode in inodes if inode is not None] if None not in inodes else None
 
     def close(self) -> None:
         self._watch.close()
-        self._readiness.watches -= 1
+        del self._readiness.watches[self]
 
 
 class Interests:
@@ -52,7 +59,8 @@ class Interests:
     def __init__(self, readiness: Readiness, on_ready: Callable[[], object]) -> None:
         self._readiness = readiness
         self._shadow = Shadow(readiness.supervisor.master, on_ready)
-        readiness.watches += 1
+        self.sockets = self._shadow.watched_sockets
+        readiness.watches[self] = None
 
     def control(self, task: Task, op: int, fd: int, events: int, data: int) -> int:
         event = EPOLL_EVENT.pack(events, data) if op != EPOLL_CTL_DEL else bytes(EPOLL_EVENT.size)
@@ -66,7 +74,7 @@ class Interests:
 
     def close(self) -> None:
         self._shadow.close()
-        self._readiness.watches -= 1
+        del self._readiness.watches[self]
 
 
 class Readiness:
@@ -74,7 +82,16 @@ class Readiness:
 
     def __init__(self, supervisor: Supervisor) -> None:
         self.supervisor = supervisor
-        self.watches = 0  # parked calls and epolls that watch host files: input from outside may come
+        # Parked calls and epolls that watch host files: input from outside may come.
+        self.watches: dict[Watch | Interests, None] = {}
+
+    def ends_inside(self, reach: Reach) -> bool:
+        """Whether nobody outside can make any of the files ready."""
+        for watch in self.watches:
+            sockets = watch.sockets()
+            if sockets is None or not all(map(reach.is_held_inside, sockets)):
+                return False
+        return True
 
     def poll(self, task: Task, wants: list[tuple[int, int]]) -> dict[int, int]:
         return _files_of(task).poll(wants)

@@ -10,12 +10,21 @@ from collections.abc import Callable, Generator
 
 from tickless.abi.errno import ERESTARTSYS
 from tickless.abi.time import CLOCK_MONOTONIC
+from tickless.host.reach import Reach
 from tickless.kernel.task import Task
 from tickless.kernel.wait_queue import WaitQueue, sleep_until
 
 Attempt = Callable[[], int | None]
 """Gives what the call can return, a negative errno among it, or None if it has to wait. It never blocks or raises, and
 may be made again after it has given something."""
+
+
+EndsInside = Callable[[Reach], bool]
+"""Whether nobody outside the run can let a call go on."""
+
+
+def _can_end_outside(_: Reach) -> bool:
+    return False
 
 
 class Taking:
@@ -35,7 +44,9 @@ class Retries:
     """The calls that wait so."""
 
     def __init__(self) -> None:
-        self.waiting: dict[WaitQueue, Attempt] = {}  # a queue for each, in order of arrival
+        # A queue for each, in order of arrival.
+        self.waiting: dict[WaitQueue, Attempt] = {}
+        self.ends_inside: dict[WaitQueue, EndsInside] = {}
 
     def __len__(self) -> int:
         return len(self.waiting)
@@ -56,10 +67,11 @@ class Retries:
         *,
         clock_id: int = CLOCK_MONOTONIC,
         interrupted_as: int = ERESTARTSYS,
+        ends_inside: EndsInside = _can_end_outside,
     ) -> Generator[None, None, int | None]:
         """Sleep until `attempt` gives something; None when the deadline has passed. Raises: Errno(interrupted_as)."""
         queue = WaitQueue()
-        self.waiting[queue] = attempt
+        self.waiting[queue], self.ends_inside[queue] = attempt, ends_inside
         try:
             return (
                 yield from sleep_until(
@@ -67,4 +79,4 @@ class Retries:
                 )
             )
         finally:
-            del self.waiting[queue]
+            del self.waiting[queue], self.ends_inside[queue]

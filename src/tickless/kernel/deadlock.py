@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 OF_A_FILE = (
     *("read", "readv", "pread64", "preadv", "preadv2", "write", "writev", "pwrite64", "pwritev", "pwritev2"),
     *("recvfrom", "recvmsg", "recvmmsg", "sendto", "sendmsg", "sendmmsg", "accept", "accept4", "connect"),
-    *("epoll_wait", "epoll_pwait", "epoll_pwait2"),
+    *("epoll_wait", "epoll_pwait", "epoll_pwait2", "flock", "fcntl"),
 )
 # Where a pthread_mutex_t of glibc, or of musl, has its owner's tid: next to the word that its waiters sleep on.
 OWNER_OFFSET = 8
@@ -104,9 +104,17 @@ class _Report:
         if isinstance(file, PipeEnd):
             return self._other_ends(task, file)
         if file.host:
-            return ""
+            return self._held_by(task)
         others = [owner for owner in self._who_has(lambda other: other is file) if owner.fds is not task.fds]
         return f", which {_join(owner.name for owner in others)} could change" if others else ", which nobody else has"
+
+    def _held_by(self, task: Task) -> str:
+        """Who has the other end of a socket, or the lock that the call waits for."""
+        if self.kernel.host is None:
+            return ""
+        what, tids = self.kernel.host.held_by(task, _u32(task.args[0]))
+        names = [other.name for tid in tids if (other := self.kernel.tasks.get(tid)) is not None]
+        return f", {what} of which is held by {_join(names)}" if names else ""
 
     def _watched(self, epoll: Epoll) -> str:
         """The interest list; what is in the host's part of it is not told."""

@@ -48,6 +48,9 @@ class HostKernel(Protocol):
     def needs_dumpable(self) -> bool:
         """Whether a process that makes itself undumpable would be lost: an ordinary user's. PR_SET_DUMPABLE(2const)."""
 
+    def held_by(self, task: Task, fd: int) -> tuple[str, list[int]]:
+        """What keeps the task's host file from being ready, or from being locked, and the tids that have it."""
+
     def note_filter(self, task: Task, mode: int, address: int) -> None:
         """The task is about to install a filter for its calls, a struct sock_fprog. PR_SET_SECCOMP(2const)."""
 

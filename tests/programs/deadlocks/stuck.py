@@ -1,0 +1,96 @@
+"""Two processes that wait for each other over what the host has: `stuck.py KIND`. Neither has a time-out."""
+
+import asyncio
+import fcntl
+import os
+import select
+import socket
+import sys
+from pathlib import Path
+
+
+def unix_pair() -> None:
+    """Each reads what the other would have to write."""
+    left, right = socket.socketpair()
+    child = os.fork()
+    (left if child else right).recv(1)
+
+
+def tcp() -> None:
+    """A client and a server that both wait to be spoken to."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        if os.fork() == 0:
+            client = socket.create_connection(server.getsockname())
+            server.close()
+            client.recv(1)
+        connection, _ = server.accept()
+    connection.recv(1)
+
+
+def full() -> None:
+    """Nobody reads."""
+    left, _right = socket.socketpair()
+    while True:
+        left.send(bytes(4096))
+
+
+def polled() -> None:
+    left, right = socket.socketpair()
+    select.select([left, right], [], [])
+
+
+def event_loop() -> None:
+    """asyncio, which watches a socket pair of its own and this one."""
+    left, _right = socket.socketpair()
+    left.setblocking(False)
+
+    async def read() -> None:
+        await asyncio.get_running_loop().sock_recv(left, 1)
+
+    asyncio.run(read())
+
+
+def flocks() -> None:
+    """Each has one lock and wants the other's."""
+    told, tell = os.pipe()
+    child = os.fork()
+    files = [Path(name).open("w") for name in ("first", "second")]  # noqa: SIM115  they live as long as we
+    mine, other = files if child else reversed(files)
+    fcntl.flock(mine, fcntl.LOCK_EX)
+    if child:
+        os.read(told, 1)
+    else:
+        os.write(tell, b"x")
+    fcntl.flock(other, fcntl.LOCK_EX)
+
+
+def record_locks() -> None:
+    """The one waits for the other's lock, and that one for bytes in a pipe."""
+    told, tell = os.pipe()
+    never, _ = os.pipe()
+    file = Path("locked").open("w")  # noqa: SIM115
+    if os.fork() == 0:
+        fcntl.lockf(file, fcntl.LOCK_EX)
+        os.write(tell, b"x")
+        os.read(never, 1)
+    os.read(told, 1)
+    fcntl.lockf(file, fcntl.LOCK_EX)
+
+
+def listening() -> None:
+    """Somebody outside may come: no deadlock."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.accept()
+
+
+def outside_has_a_lock() -> None:
+    fcntl.flock(Path("held").open(), fcntl.LOCK_EX)  # noqa: SIM115
+
+
+def inherited() -> None:
+    """The other end is somebody else's: our standard input."""
+    socket.socket(fileno=0).recv(1)
+
+
+if __name__ == "__main__":
+    globals()[sys.argv[1]]()

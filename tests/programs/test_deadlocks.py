@@ -1,0 +1,81 @@
+"""A run in which everybody waits for the others over sockets or locks ends, and says who waits for what."""
+
+import fcntl
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.programs.build import HERE
+from tests.programs.harness import Ended, run, tickless
+
+DEADLOCK = 121
+TIMED_OUT = 124
+STUCK = HERE / "deadlocks" / "stuck.py"
+ORDINARY = [sys.executable, str(HERE.parent / "stress" / "ordinary.py"), "run"]
+PYTHON = "/usr/bin/python3"  # where an ordinary user may read
+
+KINDS = {
+    "unix_pair": ("recvfrom of 3<host file>, the other end of which is held by main and main.1",),
+    "tcp": ("recvfrom of 4<host file>, the other end of which is held by main.1",),
+    "full": ("sendto of 3<host file>, the other end of which is held by main",),
+    "polled": ("pselect6 of 3<host file> and 4<host file>",),
+    "event_loop": ("epoll_wait of 5<eventpoll>, which watches files of the host",),
+    "flocks": ("a lock of which is held by main.1", "a lock of which is held by main"),
+    "record_locks": ("fcntl of 7<host file>, a lock of which is held by main.1", "main.1 waits in read of 5<pipe>"),
+}
+
+
+def stuck(kind: str) -> list[str]:
+    return [PYTHON, str(STUCK), kind]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_deadlock_over_host_files_is_found(kind: str, tmp_path: Path) -> None:
+    ended = run(tickless(stuck(kind)), tmp_path / "run")
+
+    assert ended.status == DEADLOCK, ended.stderr
+    assert [words for words in KINDS[kind] if words not in ended.stderr] == []
+
+
+@pytest.mark.parametrize("kind", ["unix_pair", "tcp", "flocks"])
+def test_it_is_found_for_an_ordinary_user(kind: str, tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    tmp_path.chmod(0o755)
+    inside = 'mkdir -m 777 open; cd open; exec "$@"'
+
+    ended = run(["sh", "-c", inside, "sh", *ORDINARY, "--", *stuck(kind)], folder)
+
+    assert ended.status == DEADLOCK, ended.stderr
+
+
+def waits_for_the_outside(ended: Ended) -> bool:
+    return (ended.status, "deadlock" in ended.stderr) == (TIMED_OUT, False)
+
+
+def test_a_server_is_no_deadlock(tmp_path: Path) -> None:
+    ended = run(tickless(stuck("listening"), ["--timeout", "2s"]), tmp_path / "run")
+
+    assert waits_for_the_outside(ended), ended.stderr
+
+
+def test_a_lock_that_somebody_outside_has_is_no_deadlock(tmp_path: Path) -> None:
+    held = tmp_path / "held"
+    with held.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        inside = 'ln -s ../held held; exec "$@"'
+        command = tickless(stuck("outside_has_a_lock"), ["--timeout", "2s"])
+        ended = run(["sh", "-c", inside, "sh", *command], tmp_path / "run")
+
+    assert waits_for_the_outside(ended), ended.stderr
+
+
+def test_a_socket_that_came_from_outside_is_no_deadlock() -> None:
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        command = tickless(stuck("inherited"), ["--timeout", "2s"])
+        ended = subprocess.run(command, stdin=theirs.fileno(), capture_output=True, text=True, timeout=60, check=False)
+
+    assert waits_for_the_outside(Ended(ended.stdout, ended.stderr, ended.returncode)), ended.stderr
