@@ -55,6 +55,8 @@ WHAT_TO_DO = {
     "tickless.",
     "TL501": "A thread waited in a call for a file whose number another thread has closed and reused. Let it end its "
     "waits before it closes: on Linux, too, such a close is an error in most programs.",
+    "TL505": "Sockets, terminals and the like are watched by way of pidfd_getfd(2), which some containers forbid: "
+    "`docker run --cap-add=SYS_PTRACE`. `tickless doctor` says whether it is that; otherwise the task is not dumpable.",
     "TL510": "Open one end: O_RDONLY or O_WRONLY.",
     "TL511": "A task is traced by tickless already, and Linux allows one tracer. Debug the program without tickless, "
     "or read its trace (-o).",

@@ -17,8 +17,9 @@ MAY_IMPORT = {
     "scenario": {"abi", "kernel"},
     "run": {"abi", "kernel", "host", "trace", "scenario"},
     # The front door reads options into what run takes; only run puts the parts together.
-    "cli": {"abi", "kernel", "host", "trace", "scenario", "run", "conform"},
+    "cli": {"abi", "kernel", "host", "trace", "scenario", "run", "conform", "doctor"},
     "conform": set(),  # asks the command, as any program would
+    "doctor": {"abi", "host"},
     "__main__": {"cli"},
 }
 # A kernel that touches none of these runs the same everywhere, every time.

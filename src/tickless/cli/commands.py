@@ -218,3 +218,15 @@ def conform(filters: Sequence[str], **options: Any) -> int:
     from tickless.cli.conforming import conform
 
     return conform(filters, **options)
+
+
+@tickless.command()
+@click.option("--json", "as_object", is_flag=True, help="Print one object instead of the table.")
+def doctor(*, as_object: bool) -> int:
+    """Try what a run needs of this machine, and say what to do where it is missing.
+
+    The status is 0 if programs can run here, 125 if not.
+    """
+    from tickless.cli.doctoring import doctor
+
+    return doctor(as_object=as_object)

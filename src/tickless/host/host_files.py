@@ -94,9 +94,11 @@ class TaskFiles:
             os.close(ours)
 
     def is_pollable(self, fd: int) -> bool:
-        """Whether an epoll takes the fd. One that cannot be fetched counts as not pollable."""
+        """Whether an epoll takes the fd. One that may not be fetched counts as one, so that its watch is refused."""
         try:
             ours = self.fetch(fd)
+        except PermissionError:
+            return True
         except OSError:
             return False
         try:
@@ -112,7 +114,7 @@ class TaskFiles:
     def poll(self, wants: Wants) -> dict[int, int]:
         """Return the events now of each fd that has some of the wanted; POLLERR, POLLHUP and POLLNVAL always count.
 
-        An fd that is wanted twice has the events of both: the caller masks them.
+        An fd that is wanted twice has the events of both: the caller masks them. OSError: EPERM as `fetch`.
         """
         asked: dict[int, int] = {}
         for fd, events in wants:

@@ -217,7 +217,7 @@ class _Plan:
             os.waitpid(pid, 0)
             raise LaunchError(
                 CANNOT_RUN_HERE,
-                f"cannot trace {self.name}: {error.strerror} (is ptrace forbidden here, or tickless itself traced?)",
+                f"cannot trace {self.name}: {error.strerror} (`tickless doctor` says what to do)",
             ) from error
         os.write(self.trace_it, b"!")
 
@@ -280,7 +280,7 @@ def _filter_refused(error: int) -> str:
         )
     if error == errno.EINVAL:
         return "the kernel is too old: tickless needs seccomp user notification as Linux 5.19 has it"
-    return f"seccomp user notification is not available here: {os.strerror(error)}"
+    return f"seccomp user notification is not available here: {os.strerror(error)} (`tickless doctor` says what to do)"
 
 
 def _clone() -> int:

@@ -11,7 +11,7 @@ from fcntl import F_GETFL, fcntl
 from typing import TYPE_CHECKING
 
 from tickless.abi.epoll import EPOLL_CTL_DEL, EPOLL_EVENT, EPOLLIN, EPOLLOUT
-from tickless.abi.errno import EAGAIN, EINTR, ERESTARTSYS
+from tickless.abi.errno import EAGAIN, EINTR, EPERM, ERESTARTSYS
 from tickless.abi.fcntl import F_NOTIFY, F_SETFL, F_SETLEASE, F_SETOWN, F_SETOWN_EX, F_SETSIG, O_ASYNC
 from tickless.host import pinned
 from tickless.host.connections import connect_when_possible
@@ -21,6 +21,7 @@ from tickless.host.master import poll_one
 from tickless.host.reach import Reach, socket_inode
 from tickless.host.tracee import Tracee
 from tickless.kernel.outcome import PASS_ON, Blocked, Result
+from tickless.kernel.registry import unserved
 from tickless.kernel.wait_queue import WaitQueue, sleep_until
 
 if TYPE_CHECKING:
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
 
 # The host may send a signal later, by itself, to who has used one of these.
 SIGNAL_COMMANDS = frozenset((F_SETOWN, F_SETOWN_EX, F_SETSIG, F_SETLEASE, F_NOTIFY))
+# A container's profile forbids pidfd_getfd(2), or an ordinary user's task is not dumpable.
+UNWATCHABLE = unserved("TL505", "watching a file that tickless may not get at", EPERM)
 TIMEVAL = struct.Struct("qq")
 
 
@@ -64,7 +67,10 @@ class Interests:
 
     def control(self, task: Task, op: int, fd: int, events: int, data: int) -> int:
         event = EPOLL_EVENT.pack(events, data) if op != EPOLL_CTL_DEL else bytes(EPOLL_EVENT.size)
-        return self._shadow.control(_files_of(task), op, fd, event)
+        result = self._shadow.control(_files_of(task), op, fd, event)
+        if result == -EPERM:
+            task.kernel.name_once(task, UNWATCHABLE)
+        return result
 
     def collect(self, room: int) -> list[tuple[int, int]]:
         return self._shadow.collect(room)
@@ -94,7 +100,10 @@ class Readiness:
         return True
 
     def poll(self, task: Task, wants: list[tuple[int, int]]) -> dict[int, int]:
-        return _files_of(task).poll(wants)
+        try:
+            return _files_of(task).poll(wants)
+        except PermissionError:
+            task.kernel.refuse(task, UNWATCHABLE)
 
     def watch(self, task: Task, wants: list[tuple[int, int]]) -> Watch:
         return Watch(self, task, wants)

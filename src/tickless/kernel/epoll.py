@@ -42,6 +42,7 @@ from tickless.kernel.epoll_nesting import may_nest
 from tickless.kernel.errors import Errno
 from tickless.kernel.file import File
 from tickless.kernel.host_file import HostFile
+from tickless.kernel.memory import USER_SPACE_END
 from tickless.kernel.outcome import Blocked, Result
 from tickless.kernel.poll import read_temporary_mask
 from tickless.kernel.registry import syscall
@@ -58,8 +59,6 @@ ALWAYS_WATCHED = EPOLLERR | EPOLLHUP
 TAKEN_ONCE = EPOLLET | EPOLLONESHOT
 # Events of host files that one wait reports at most: what is taken from the host must have found room before.
 HOST_EVENTS = 256
-# Where addresses are the kernel's own: refused even if nothing is to be written.
-USER_SPACE_END = 1 << 63
 PACK, EVENT_SIZE = EPOLL_EVENT.pack, EPOLL_EVENT.size
 
 
@@ -390,7 +389,7 @@ def _epoll_to_wait_for(task: Task, epfd: int, events: int, maxevents: int) -> Ep
     epoll = task.fds.get(epfd)
     if not 0 < maxevents <= EP_MAX_EVENTS:
         raise Errno(EINVAL)
-    if events + maxevents * EVENT_SIZE >= USER_SPACE_END:
+    if events + maxevents * EVENT_SIZE > USER_SPACE_END:
         raise Errno(EFAULT)
     if not isinstance(epoll, Epoll):
         raise Errno(EINVAL)

@@ -30,6 +30,7 @@ class EventFd(File):
     """
 
     name: ClassVar[str] = "eventfd"
+    writes_pieces: ClassVar[bool] = True
 
     def __init__(self, count: int, *, semaphore: bool, nonblock: bool) -> None:
         super().__init__(nonblock=nonblock)

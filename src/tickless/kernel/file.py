@@ -29,6 +29,8 @@ class File:
     is_write_end: ClassVar[bool] = False
     # O_RDONLY, O_WRONLY or O_RDWR.
     access_mode: ClassVar[int] = O_RDWR
+    # Whether writev makes a write of each piece.
+    writes_pieces: ClassVar[bool] = False
     # What stat shows. All files without a name in the file system share one inode, but for pipes.
     mode: ClassVar[int] = S_IRUSR | S_IWUSR
     device: ClassVar[int] = 0x10

@@ -9,6 +9,8 @@ from tickless.kernel.errors import Errno
 
 IOVEC = Struct("QQ")
 UIO_MAXIOV = 1024
+# No process has memory from here on: refused before anything else is looked at. access_ok() of Linux.
+USER_SPACE_END = 1 << 56
 
 
 class Memory(Protocol):
@@ -129,4 +131,7 @@ def read_iovec(memory: Memory, address: int, count: int) -> ScatteredBuffer:
     pieces = list(IOVEC.iter_unpack(raw))
     if any(length >= 1 << 63 for _, length in pieces):
         raise Errno(EINVAL)
+    # A single piece is cut to what one call moves first.
+    if count > 1 and any(start + length > USER_SPACE_END for start, length in pieces):
+        raise Errno(EFAULT)
     return ScatteredBuffer(memory, pieces)

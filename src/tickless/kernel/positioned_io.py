@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 from tickless.abi.epoll import EPOLLIN, EPOLLOUT
 from tickless.abi.errno import EINVAL, EOPNOTSUPP, ESPIPE
 from tickless.abi.fcntl import RWF_APPEND, RWF_DSYNC, RWF_HIPRI, RWF_NOWAIT, RWF_SYNC
-from tickless.abi.types import BufferOut, BufferPtr, Fd, IovecPtr, Offset, ReadWriteFlags, Size
+from tickless.abi.types import U32, BufferOut, BufferPtr, Fd, IovecPtr, Offset, ReadWriteFlags, Size
 from tickless.kernel.errors import Errno
 from tickless.kernel.host_file import HostFile
-from tickless.kernel.memory import UserBuffer, read_iovec
+from tickless.kernel.memory import ScatteredBuffer, read_iovec
 from tickless.kernel.outcome import PASS_ON, Result
+from tickless.kernel.read_write import read_pieces, write_pieces
 from tickless.kernel.registry import UNTRAPPED, syscall
 
 if TYPE_CHECKING:
@@ -40,13 +41,13 @@ def pwrite64(task: Task, fd: Fd, buf: BufferPtr, count: Size, pos: Offset) -> Re
 
 
 @syscall(trap=UNTRAPPED)
-def preadv(task: Task, fd: Fd, vec: IovecPtr, vlen: Size, pos_l: Offset) -> Result:
+def preadv(task: Task, fd: Fd, vec: IovecPtr, vlen: U32, pos_l: Offset) -> Result:
     """ESPIPE, but EINVAL for a negative position."""
     return _no_position(task, fd, pos_l)
 
 
 @syscall(trap=UNTRAPPED)
-def pwritev(task: Task, fd: Fd, vec: IovecPtr, vlen: Size, pos_l: Offset) -> Result:
+def pwritev(task: Task, fd: Fd, vec: IovecPtr, vlen: U32, pos_l: Offset) -> Result:
     """ESPIPE, but EINVAL for a negative position."""
     return _no_position(task, fd, pos_l)
 
@@ -61,7 +62,7 @@ def _no_position(task: Task, fd: int, position: int) -> Result:
 
 @syscall
 def preadv2(
-    task: Task, fd: Fd, vec: IovecPtr, vlen: Size, pos_l: Offset, pos_h: Offset, flags: ReadWriteFlags
+    task: Task, fd: Fd, vec: IovecPtr, vlen: U32, pos_l: Offset, pos_h: Offset, flags: ReadWriteFlags
 ) -> Result:
     """`readv` with flags if the position is -1."""
     if pos_l != CURRENT:
@@ -69,12 +70,12 @@ def preadv2(
     file = task.fds.get(fd)
     if isinstance(file, HostFile):
         return PASS_ON if flags & RWF_NOWAIT else file.pass_on(task, fd, EPOLLIN)
-    return _with_flags(task, file, file.read, vec, vlen, flags)
+    return _with_flags(task, file, read_pieces, vec, vlen, flags)
 
 
 @syscall
 def pwritev2(
-    task: Task, fd: Fd, vec: IovecPtr, vlen: Size, pos_l: Offset, pos_h: Offset, flags: ReadWriteFlags
+    task: Task, fd: Fd, vec: IovecPtr, vlen: U32, pos_l: Offset, pos_h: Offset, flags: ReadWriteFlags
 ) -> Result:
     """`writev` with flags if the position is -1."""
     if pos_l != CURRENT:
@@ -82,18 +83,20 @@ def pwritev2(
     file = task.fds.get(fd)
     if isinstance(file, HostFile):
         return PASS_ON if flags & RWF_NOWAIT else file.pass_on(task, fd, EPOLLOUT)
-    return _with_flags(task, file, file.write, vec, vlen, flags)
+    if file.writes_pieces and flags & ~RWF_HIPRI:
+        raise Errno(EOPNOTSUPP)
+    return _with_flags(task, file, write_pieces, vec, vlen, flags)
 
 
 def _with_flags(
-    task: Task, file: File, move: Callable[[Task, UserBuffer], Result], vec: int, vlen: int, flags: int
+    task: Task, file: File, move: Callable[[Task, File, ScatteredBuffer], Result], vec: int, vlen: int, flags: int
 ) -> Result:
     buffer = read_iovec(task.memory, vec, vlen)
-    if flags & ~KNOWN_FLAGS:
+    if buffer.size and flags & ~KNOWN_FLAGS:
         raise Errno(EOPNOTSUPP)
     nonblock = file.nonblock
     file.nonblock = nonblock or bool(flags & RWF_NOWAIT)
     try:
-        return move(task, buffer)
+        return move(task, file, buffer)
     finally:
         file.nonblock = nonblock

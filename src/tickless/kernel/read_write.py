@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator, Sequence
 from typing import TYPE_CHECKING
 
 from tickless.abi.epoll import EPOLLIN, EPOLLOUT
-from tickless.abi.types import BufferOut, BufferPtr, Fd, IovecPtr, Size
+from tickless.abi.errno import EBADF, EFAULT
+from tickless.abi.fcntl import O_RDONLY, O_WRONLY
+from tickless.abi.types import U32, BufferOut, BufferPtr, Fd, IovecPtr, Size
+from tickless.kernel.errors import Errno
 from tickless.kernel.host_file import HostFile
-from tickless.kernel.memory import UserBuffer, read_iovec
-from tickless.kernel.outcome import Result
+from tickless.kernel.memory import USER_SPACE_END, ScatteredBuffer, UserBuffer, read_iovec
+from tickless.kernel.outcome import Blocked, Result
 from tickless.kernel.registry import syscall
 
 if TYPE_CHECKING:
+    from tickless.kernel.file import File
     from tickless.kernel.task import Task
 
 
@@ -22,6 +27,8 @@ def read(task: Task, fd: Fd, buf: BufferOut, count: Size) -> Result:
     if file.host:
         assert isinstance(file, HostFile)
         return file.read_from_host(task, fd, buf, count)
+    if buf + count > USER_SPACE_END:
+        raise Errno(EBADF if file.access_mode == O_WRONLY else EFAULT)
     return file.read(task, UserBuffer(task.memory, buf, count))
 
 
@@ -32,22 +39,56 @@ def write(task: Task, fd: Fd, buf: BufferPtr, count: Size) -> Result:
     if file.host:
         assert isinstance(file, HostFile)
         return file.pass_on(task, fd, EPOLLOUT)
+    if buf + count > USER_SPACE_END:
+        raise Errno(EBADF if file.access_mode == O_RDONLY else EFAULT)
     return file.write(task, UserBuffer(task.memory, buf, count))
 
 
 @syscall
-def readv(task: Task, fd: Fd, iov: IovecPtr, iovcnt: Size) -> Result:
+def readv(task: Task, fd: Fd, iov: IovecPtr, iovcnt: U32) -> Result:
     """`read` into the pieces of an iovec array."""
     file = task.fds.get(fd)
     if isinstance(file, HostFile):
         return file.pass_on(task, fd, EPOLLIN)
-    return file.read(task, read_iovec(task.memory, iov, iovcnt))
+    return read_pieces(task, file, read_iovec(task.memory, iov, iovcnt))
 
 
 @syscall
-def writev(task: Task, fd: Fd, iov: IovecPtr, iovcnt: Size) -> Result:
+def writev(task: Task, fd: Fd, iov: IovecPtr, iovcnt: U32) -> Result:
     """`write` from the pieces of an iovec array."""
     file = task.fds.get(fd)
     if isinstance(file, HostFile):
         return file.pass_on(task, fd, EPOLLOUT)
-    return file.write(task, read_iovec(task.memory, iov, iovcnt))
+    return write_pieces(task, file, read_iovec(task.memory, iov, iovcnt))
+
+
+def read_pieces(task: Task, file: File, buffer: ScatteredBuffer) -> Result:
+    """Nothing is asked of the file where nothing is to be read."""
+    if not buffer.size and file.access_mode != O_WRONLY:
+        return 0
+    return file.read(task, buffer)
+
+
+def write_pieces(task: Task, file: File, buffer: ScatteredBuffer) -> Result:
+    """As `read_pieces`. Some files take each piece by itself."""
+    if not buffer.size and file.access_mode != O_RDONLY:
+        return 0
+    if file.writes_pieces and len(buffer.pieces) > 1:
+        return _write_each(task, file, buffer.pieces)
+    return file.write(task, buffer)
+
+
+def _write_each(task: Task, file: File, pieces: Sequence[tuple[int, int]]) -> Blocked:
+    """A write for each piece, until one fails: what has been written, if anything has."""
+    done = 0
+    for address, length in pieces:
+        try:
+            result = file.write(task, UserBuffer(task.memory, address, length))
+            written = (yield from result) if isinstance(result, Generator) else result
+        except Errno as error:
+            written = -error.number
+        assert isinstance(written, int), "a write of our own is not the host's"
+        if written < 0:
+            return done or written
+        done += written
+    return done
