@@ -76,6 +76,9 @@ int main(void)
     struct stat status;
     int path_only = open("/proc/version", O_PATH);
     printf("fstat of a path: %d\n", fstat(path_only, &status));
+    struct epoll_event event = {.events = EPOLLIN};
+    int watched = epoll_ctl(epfd, EPOLL_CTL_ADD, path_only, &event);
+    printf("watch a path: %d %d\n", watched, errno);
     watch_mounts();
     return 0;
 }

@@ -24,7 +24,8 @@ from tickless.abi.epoll import (
     EPOLLRDNORM,
     EPOLLWAKEUP,
 )
-from tickless.abi.errno import EEXIST, EFAULT, EINTR, EINVAL, ELOOP, ENOENT, EPERM
+from tickless.abi.errno import EBADF, EEXIST, EFAULT, EINTR, EINVAL, ELOOP, ENOENT, EPERM
+from tickless.abi.fcntl import O_PATH
 from tickless.abi.types import (
     S32,
     EpollCreateFlags,
@@ -296,7 +297,7 @@ def epoll_ctl(task: Task, epfd: Fd, op: EpollOp, fd: Fd, event: EpollEventPtr) -
     epoll = task.fds.get(epfd)
     file = task.fds.get(fd)
     if isinstance(file, HostFile) and not file.pollable:
-        raise Errno(EPERM)
+        raise Errno(EBADF if task.kernel.host and task.kernel.host.status_flags(task, fd) & O_PATH else EPERM)
     if events & EPOLLWAKEUP and not has_capability(task, CAP_BLOCK_SUSPEND):
         events &= ~EPOLLWAKEUP
     if epoll is file or not isinstance(epoll, Epoll):
