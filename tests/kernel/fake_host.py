@@ -22,6 +22,7 @@ class FakeHost:
         self.protected: set[ThreadGroup] = set()  # nobody may signal them
         self.connected_outside: set[ThreadGroup] = set()
         self.uids: dict[str, int] = {}  # by name of the task
+        self.ancillary = 0  # messages with ancillary data
         self.filters: list[tuple[Task, int, int]] = []  # task, mode, address
         self.masked_calls: list[tuple[Task, int, int]] = []
 
@@ -62,6 +63,9 @@ class FakeHost:
 
     def note_filter(self, task: Task, mode: int, address: int) -> None:
         self.filters.append((task, mode, address))
+
+    def note_ancillary(self) -> None:
+        self.ancillary += 1
 
     def status_flags(self, task: Task, fd: int) -> int:
         return self.status_of.get(fd, 0)

@@ -5,12 +5,12 @@ from __future__ import annotations
 import pytest
 
 from tests.kernel.fake_files import FakeFile, FakeHostFile, install, with_host_files
-from tests.kernel.fake_host import call
+from tests.kernel.fake_host import FakeHost, call
 from tests.kernel.pipe_ends import Ends
 from tickless.abi.epoll import EPOLLIN, EPOLLOUT
 from tickless.abi.errno import EAGAIN, EBADF, EFAULT, EINVAL, ENOSYS, ENOTSOCK, EOPNOTSUPP, ESPIPE
 from tickless.abi.fcntl import IOVEC, RWF_APPEND, RWF_HIPRI, RWF_NOWAIT, SPLICE_F_NONBLOCK, UIO_MAXIOV
-from tickless.abi.socket import MSG_DONTWAIT
+from tickless.abi.socket import MSG_DONTWAIT, MSGHDR_CONTROLLEN
 from tickless.kernel.machine import Machine, OwnTask
 from tickless.kernel.outcome import PASS_ON
 
@@ -128,6 +128,23 @@ def test_the_host_does_what_cannot_block(task: OwnTask, name: str, args: tuple[i
 
     assert call(task, name, fds[0], *args) is PASS_ON
     assert host.waits == [(fds[0], events)]
+
+
+def test_the_host_is_told_of_ancillary_data(task: OwnTask) -> None:
+    """unix(7), SCM_RIGHTS: what is sent is in nobody's table until it is received."""
+    with_host_files(task)
+    task.kernel.host = host = FakeHost()
+    fd = install(task, FakeHostFile())
+    message = task.own_memory.allocate(56)
+    told = []
+
+    for control in (bytes(8), bytes([24]) + bytes(7)):
+        task.memory.copy_out(message + MSGHDR_CONTROLLEN, control)
+        call(task, "sendmsg", fd, message, 0)
+        told.append(host.ancillary)
+    call(task, "sendmmsg", fd, BAD, 1, 0)
+
+    assert [*told, host.ancillary] == [0, 1, 2]
 
 
 @pytest.mark.parametrize(("name", "args"), [("splice", (0, 0, 1, 0, 1, 0)), ("tee", (0, 1, 1, 0))])

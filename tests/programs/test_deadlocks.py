@@ -72,10 +72,11 @@ def test_a_lock_that_somebody_outside_has_is_no_deadlock(tmp_path: Path) -> None
     assert waits_for_the_outside(ended), ended.stderr
 
 
-def test_a_socket_that_came_from_outside_is_no_deadlock() -> None:
+@pytest.mark.parametrize("kind", ["inherited", "sent_away"])
+def test_a_socket_that_the_outside_has_is_no_deadlock(kind: str) -> None:
     ours, theirs = socket.socketpair()
     with ours, theirs:
-        command = tickless(stuck("inherited"), ["--timeout", "2s"])
+        command = tickless(stuck(kind), ["--timeout", "2s"])
         ended = subprocess.run(command, stdin=theirs.fileno(), capture_output=True, text=True, timeout=60, check=False)
 
     assert waits_for_the_outside(Ended(ended.stdout, ended.stderr, ended.returncode)), ended.stderr

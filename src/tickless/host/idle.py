@@ -36,6 +36,8 @@ class Idle:
         self.in_flight = InFlight(self)
         # Whether the outside can end a wait, and when that was found out: after which call, at which second.
         self._reaches_outside = True
+        # What is on its way by SCM_RIGHTS is in no task's table: nothing tells who will have it.
+        self.may_have_sent_files = False
         self._asked = (-1, -1)
 
     def wait(self) -> None:
@@ -116,7 +118,7 @@ class Idle:
         asked = (self.supervisor.notification, int(time.monotonic()))
         if asked != self._asked:
             self._asked = asked
-            reach = Reach(self.supervisor.kernel.tasks)
+            reach = Reach(self.supervisor.kernel.tasks, files_may_be_sent=self.may_have_sent_files)
             self._reaches_outside = not (
                 readiness.ends_inside(reach) and all(ends_inside(reach) for ends_inside in retries.ends_inside.values())
             )

@@ -135,6 +135,9 @@ class Processes:
     def note_filter(self, task: Task, mode: int, address: int) -> None:
         note_filter(task, mode, address)
 
+    def note_ancillary(self) -> None:
+        self.supervisor.idle.may_have_sent_files = True
+
     def kill_group(self, group: ThreadGroup) -> None:
         self.supervisor.life.deaths.kill(group)
 

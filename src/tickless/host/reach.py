@@ -36,12 +36,15 @@ LOCK_LINE = re.compile(r"^(?:lock:\s+)?\d+: (\S+)\s+\S+\s+(\S+)\s+(-?\d+) \S+:(\
 class Reach:
     """One look at who has which socket and lock, now that all tasks `inside` are blocked."""
 
-    def __init__(self, inside: Iterable[int]) -> None:
-        """`inside` are the tids of the run."""
+    def __init__(self, inside: Iterable[int], *, files_may_be_sent: bool = False) -> None:
+        """`inside` are the tids of the run. Files that are sent are on their way: nobody in sight may have them."""
         self.inside = frozenset(inside)
+        self._files_may_be_sent = files_may_be_sent
 
     def is_held_inside(self, inode: int) -> bool:
         """Whether the other end of a connected socket is held by tasks of the run alone."""
+        if self._files_may_be_sent:
+            return False
         return bool(self.other_holders(inode)) and not self._is_outside(self._peers[inode])
 
     def other_holders(self, inode: int) -> list[int]:
@@ -51,6 +54,8 @@ class Reach:
 
     def is_lock_inside(self, status: os.stat_result) -> bool:
         """Whether all locks of a file are held by tasks of the run alone."""
+        if self._files_may_be_sent:
+            return False
         locks = Counter(lock for lock in _locks_in("/proc/locks") if int(lock[3]) == status.st_ino)
         inside = {lock for tid in self.inside for lock in _locks_through(tid, status)}
         outside = {lock for pid in self._others for lock in _locks_through(pid, status)}

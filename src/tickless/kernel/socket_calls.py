@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from tickless.abi.epoll import EPOLLIN, EPOLLOUT
 from tickless.abi.errno import ENOTSOCK
-from tickless.abi.socket import MSG_DONTWAIT
+from tickless.abi.socket import MSG_DONTWAIT, MSGHDR_CONTROLLEN
 from tickless.abi.types import U32, Address, BufferOut, BufferPtr, Fd, IntPtr, MsgFlags, Size, TimespecPtr
 from tickless.kernel.errors import Errno
 from tickless.kernel.host_file import HostFile
@@ -64,13 +64,25 @@ def sendto(task: Task, fd: Fd, buf: BufferPtr, size: Size, flags: MsgFlags, addr
 @syscall
 def sendmsg(task: Task, fd: Fd, message: Address, flags: MsgFlags) -> Result:
     """`sendto` from several buffers, with ancillary data."""
+    if task.kernel.host is not None and _has_control(task, message):
+        task.kernel.host.note_ancillary()
     return _when_ready(task, fd, EPOLLOUT, flags)
 
 
 @syscall
 def sendmmsg(task: Task, fd: Fd, messages: Address, count: U32, flags: MsgFlags) -> Result:
     """Several `sendmsg` in one call."""
+    if task.kernel.host is not None:
+        task.kernel.host.note_ancillary()
     return _when_ready(task, fd, EPOLLOUT, flags)
+
+
+def _has_control(task: Task, message: int) -> bool:
+    """Whether a struct msghdr has ancillary data. One that cannot be read has none: the host refuses it."""
+    try:
+        return any(task.memory.copy_in(message + MSGHDR_CONTROLLEN, 8))
+    except Errno:
+        return False
 
 
 def _when_ready(task: Task, fd: int, events: int, flags: int = 0) -> Result:

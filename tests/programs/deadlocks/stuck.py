@@ -92,5 +92,12 @@ def inherited() -> None:
     socket.socket(fileno=0).recv(1)
 
 
+def sent_away() -> None:
+    """The other end is also on its way to somebody outside, who has not received it yet."""
+    left, right = socket.socketpair()
+    socket.send_fds(socket.socket(fileno=0), [b"."], [right.fileno()])
+    left.recv(1)
+
+
 if __name__ == "__main__":
     globals()[sys.argv[1]]()
