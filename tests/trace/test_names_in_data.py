@@ -49,6 +49,8 @@ PLACES = {
     "syslog": (b"cron[%d]: started", "cron[main]: started"),
     "an assignment": (b"version=7, pid=%d, started", "version=7, pid=main, started"),
     "redis": (b"%d:M 01 Jan", "main:M 01 Jan"),
+    "bash": (b"bash: line 6: %d Killed", "bash: line 6: main Killed"),
+    "bash, further on": (b"x.sh: line 123:   %d Killed", "x.sh: line 123: main Killed"),
     "redis, second line": (b"one\n%d:C 01 Jan", "one\\nmain:C 01 Jan"),
 }
 

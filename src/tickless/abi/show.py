@@ -37,6 +37,8 @@ ShowBytes = Callable[[bytes], str]
 MAX_SHOWN = 32
 # No page below is ever mapped (vm.mmap_min_addr), so no number below is an address.
 LOWEST_ADDRESS = 0x10000
+# A number below is an fd rather than the lower half of an address.
+MOST_FDS = 1 << 16
 
 _ESCAPES = {ord('"'): '\\"', ord("\\"): "\\\\", 9: "\\t", 10: "\\n", 11: "\\v", 12: "\\f", 13: "\\r"}
 
@@ -171,7 +173,13 @@ def show_sigset(packed: bytes) -> str:
 
 def show_epoll_event(packed: bytes) -> str:
     events, data = EPOLL_EVENT.unpack(packed)
-    return f"{{events={join_flags(events, EPOLL_EVENTS)}, data={show_number_or_pointer(data)}}}"
+    return f"{{events={join_flags(events, EPOLL_EVENTS)}, data={_show_epoll_data(data)}}}"
+
+
+def _show_epoll_data(data: int) -> str:
+    """An fd alone has whatever was on the stack for its upper half. epoll_event(3type)."""
+    fd = data & 0xFFFFFFFF
+    return show_hex(fd) if fd < MOST_FDS else show_number_or_pointer(data)
 
 
 def show_epoll_events(packed: bytes) -> str:

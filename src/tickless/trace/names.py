@@ -23,11 +23,14 @@ if TYPE_CHECKING:
 
 # Names are kept for that many pointers of an address space; later ones are all `ptr`.
 MOST_POINTERS = 10_000
-# Where text has pids: paths in /proc, syslog's `name[PID]: `, `pid=PID`, the beginning of redis's log lines, `PID:M `.
-# Elsewhere a number that happens to be a pid is more often something else.
-PID_MARKS = (b"/proc/", b"/task/", b"]: ", b"pid=", b":M ", b":C ")
+# Where text has pids: paths in /proc, syslog's `name[PID]: `, `pid=PID`, the beginning of redis's log lines, `PID:M `,
+# and what bash says of a job, `line 6:   PID Killed`, padded. Elsewhere a number that happens to be a pid is more often
+# something else.
+PID_MARKS = (b"/proc/", b"/task/", b"]: ", b"pid=", b":M ", b":C ", b": line ")
 PIDS = re.compile(
-    rb"(?<=/proc/)\d+(?![^/])|(?<=/task/)\d+(?![^/])|(?<=\w\[)\d+(?=\]: )|(?<=\bpid=)\d+|^\d+(?=:[CM] )", re.MULTILINE
+    rb"(?<=/proc/)\d+(?![^/])|(?<=/task/)\d+(?![^/])|(?<=\w\[)\d+(?=\]: )|(?<=\bpid=)\d+|^\d+(?=:[CM] )"
+    rb"|(?:(?<=: line \d:)|(?<=: line \d\d:)|(?<=: line \d\d\d:)) +\d+(?= [A-Z])",
+    re.MULTILINE,
 )
 
 
@@ -63,7 +66,11 @@ class Names:
         """`text` with the names of tasks in place of their pids."""
         if not any(mark in text for mark in PID_MARKS):
             return text
-        return PIDS.sub(lambda found: (self.known_pid(int(found[0])) or found[0].decode()).encode(), text)
+        return PIDS.sub(lambda found: self._pid_in_text(found[0]), text)
+
+    def _pid_in_text(self, digits: bytes) -> bytes:
+        name = self.known_pid(int(digits))
+        return digits if name is None else digits[: digits.startswith(b" ")] + name.encode()
 
     def size(self, text: bytes, size: int) -> str:
         """The size of data that begins with `text`: `76+pid`, since not all pids have the same number of digits."""
