@@ -24,6 +24,7 @@ from tickless.host.outside import Outside
 from tickless.host.placeholder import Placeholders
 from tickless.host.processes import Processes
 from tickless.host.readiness import Readiness
+from tickless.host.results import may_be_told, pass_on_and_tell
 from tickless.host.retries import Retries
 from tickless.host.safety_net import SafetyNet
 from tickless.host.serve import serve_calls
@@ -210,7 +211,7 @@ class Supervisor:
         if not charged:
             if task.clock.given is not None:
                 clock.now_ns = task.clock.take(clock.now_ns, received[5])
-            if not task.resumes:
+            if not task.resumes and not task.was_cut_short:
                 clock.now_ns += self.costs[received[3]]
         if self.idle.pace is not None:
             clock.now_ns = max(clock.now_ns, self.idle.pace.now_ns())
@@ -283,8 +284,12 @@ class Supervisor:
             return
         if self.life.deaths.dying:
             self.attend()
-        if self.kernel.listener is not None:
-            self.kernel.listener.call_left(task, answer)
+        listener = self.kernel.listener
+        if listener is not None:
+            if not isinstance(answer, int) and listener.wants_result(task) and may_be_told(task):
+                listener.call_left(task, pass_on_and_tell(self, task, answer))
+                return
+            listener.call_left(task, answer)
         if task.state is DEAD:
             return
         if not isinstance(answer, int):

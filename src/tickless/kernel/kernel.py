@@ -31,6 +31,9 @@ class Listener(Protocol):
 
     def call_left(self, task: Task, answer: Answer) -> None: ...
 
+    def wants_result(self, task: Task) -> bool:
+        """Whether `call_left` is to come after a call that is left to the host, with what it returned."""
+
     def call_blocked(self, task: Task) -> None: ...
 
     def woken(self, task: Task, cause: str) -> None: ...

@@ -37,7 +37,22 @@ if TYPE_CHECKING:
     from tickless.trace.names import Names
 
 # Calls that return a pid or an address and, since they may block or be the host's, say no more than "a number".
-PIDS = frozenset({"wait4", "clone", "clone3", "fork", "vfork", "set_tid_address"})
+PIDS = frozenset(
+    (
+        "wait4",
+        "clone",
+        "clone3",
+        "fork",
+        "vfork",
+        "set_tid_address",
+        "getpid",
+        "gettid",
+        "getppid",
+        "getpgid",
+        "getpgrp",
+    )
+    + ("getsid", "setsid")
+)
 ADDRESSES = frozenset({"mmap", "mremap", "brk", "shmat"})
 # Calls that fill what they have a pointer for only when a signal ends them.
 FILLED_WHEN_INTERRUPTED = frozenset({"nanosleep", "clock_nanosleep"})

@@ -27,6 +27,9 @@ class FanOut:
         for listener in self.listeners:
             listener.call_left(task, answer)
 
+    def wants_result(self, task: Task) -> bool:
+        return any(listener.wants_result(task) for listener in self.listeners)
+
     def call_blocked(self, task: Task) -> None:
         for listener in self.listeners:
             listener.call_blocked(task)

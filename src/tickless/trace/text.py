@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from tickless.abi.signal import signal_name
 from tickless.abi.wait import WCOREFLAG
+from tickless.kernel.outcome import PASS_ON
 from tickless.trace.calls import CallText, call_text
 from tickless.trace.names import Names
 
@@ -29,11 +30,12 @@ if TYPE_CHECKING:
 class Opened:
     """A call that has been made and has not returned."""
 
-    __slots__ = ("arguments", "call", "printed")
+    __slots__ = ("arguments", "call", "is_the_hosts", "printed")
 
     def __init__(self, call: CallText, arguments: list[str | None]) -> None:
         self.call = call
         self.arguments = arguments  # None: not known before it returns
+        self.is_the_hosts = False  # what it fills is Linux' affair, and not the same in every run
         self.printed: int | None = None  # how many arguments are on its first line; None: there is no line yet
 
     def beginning(self) -> str:
@@ -85,7 +87,7 @@ class TextTrace:
         if opened is None:
             return
         call = opened.call
-        arguments = call.left(task, self.names, opened.arguments, answer)
+        arguments = call.left(task, self.names, opened.arguments, PASS_ON if opened.is_the_hosts else answer)
         result = call.result(task, self.names, answer)
         if opened.printed is None:
             self._call_line(task, f"{call.name}({', '.join(arguments)}) = {result}")
@@ -93,6 +95,13 @@ class TextTrace:
             rest = "".join(f" {argument}," for argument in arguments[opened.printed :]).removesuffix(",")
             why = f" (woken by {cause})" if cause else ""
             self._line(task.name, f"<... {call.name} resumed>{rest}) = {result}{why}")
+
+    def wants_result(self, task: Task) -> bool:
+        opened = self._opened.get(task)
+        if opened is None:
+            return False
+        opened.is_the_hosts = True
+        return True
 
     def woken(self, task: Task, cause: str) -> None:
         self._woken_by[task] = self.names.cause(task)

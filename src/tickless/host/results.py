@@ -1,0 +1,51 @@
+"""What a call that is left to Linux returned, for a trace: the task is stopped behind it. ptrace(2)
+
+A stop is asked for before the call is let go, so it comes as soon as the call is over. A call that looks for signals
+may be cut short by it; Linux then makes it again, and that time it is let go without a stop.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tickless.abi.arch import ARCH
+from tickless.abi.errno import ERESTART_RESTARTBLOCK, ERESTARTSYS
+from tickless.abi.numbers import number_of
+from tickless.host import notify, ptrace
+
+if TYPE_CHECKING:
+    from tickless.host.supervisor import Supervisor
+    from tickless.host.tracee import Tracee
+    from tickless.kernel.outcome import Answer
+
+# Calls that other stops belong to, or that may wait.
+UNTOLD = frozenset(
+    number_of(ARCH, name)
+    for name in (
+        *("clone", "clone3", "fork", "vfork", "execve", "execveat", "exit", "exit_group"),
+        *("rt_sigreturn", "rt_sigsuspend", "pause", "ppoll", "pselect6", "epoll_pwait", "epoll_pwait2"),
+        *("kill", "tkill", "tgkill", "rt_sigqueueinfo", "rt_tgsigqueueinfo", "pidfd_send_signal"),
+        *("wait4", "waitid", "ptrace", "seccomp", "prctl", "restart_syscall", "reboot", "unshare", "setns"),
+    )
+)
+SIGN = 1 << 63
+
+
+def may_be_told(task: Tracee) -> bool:
+    """Whether the call that the task is in can be stopped behind, and was not cut short by that before."""
+    cut_short, task.was_cut_short = task.was_cut_short, False
+    return not cut_short and task.call not in UNTOLD
+
+
+def pass_on_and_tell(supervisor: Supervisor, task: Tracee, answer: Answer) -> Answer:
+    """Let Linux make the call, and return what came of it; `answer`, if the task has died of it."""
+    ptrace.interrupt(task.tid)
+    supervisor.send(task, 0, 0, notify.CONTINUE)
+    status = supervisor.life.await_stop(task)
+    if status is None:
+        return answer
+    word = ptrace.getregs(task.tid).words[ptrace.REGISTERS.result]
+    result = word - 2 * SIGN if word >= SIGN else word
+    task.was_cut_short = -ERESTARTSYS >= result >= -ERESTART_RESTARTBLOCK
+    supervisor.life.take_in(task.tid, status)
+    return result
