@@ -10,9 +10,10 @@ from tests.kernel.pipe_ends import Ends
 from tickless.abi.epoll import EPOLLIN, EPOLLOUT
 from tickless.abi.errno import EAGAIN, EBADF, EFAULT, EINVAL, ENOSYS, ENOTSOCK, EOPNOTSUPP, ESPIPE
 from tickless.abi.fcntl import IOVEC, RWF_APPEND, RWF_HIPRI, RWF_NOWAIT, SPLICE_F_NONBLOCK, UIO_MAXIOV
-from tickless.abi.socket import MSG_DONTWAIT, MSGHDR_CONTROLLEN
+from tickless.abi.socket import MSG_DONTWAIT
 from tickless.kernel.machine import Machine, OwnTask
 from tickless.kernel.outcome import PASS_ON
+from tickless.kernel.socket_calls import MSGHDR_CONTROLLEN
 
 BAD = 0x10  # no address
 

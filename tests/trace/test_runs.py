@@ -88,6 +88,30 @@ def test_calls_of_the_host_can_be_asked_for(tmp_path: Path) -> None:
     assert any(line.endswith(" main     ... runs dash") for line in trace)
 
 
+def test_what_the_host_returned_is_told(tmp_path: Path) -> None:
+    """Results of calls that are left to the host; a call that is cut short by our look is made once all the same."""
+    script = "head -c 5 /etc/passwd; cat /nonexistent 2>/dev/null; echo to a file > out; head -n 1 out; exec 9<out; exec 9<&-"
+    ended, trace = traced(["bash", "-c", script], tmp_path / "run")
+    calls = "\n".join(line[16:] for line in trace)
+
+    assert ended.stdout.endswith("to a file\n")
+    assert re.search(r'openat\(AT_FDCWD, "/etc/passwd", O_RDONLY\) = 3$', calls, re.MULTILINE)
+    assert re.search(r'openat\(AT_FDCWD, "/nonexistent", O_RDONLY\) = -1 ENOENT', calls)
+    assert re.search(r'write\(1, "to a file\\n", 10\) = 10$', calls, re.MULTILINE)
+    assert re.search(r"read\(3, ptr, \d+\) = 10$", calls, re.MULTILINE)
+    assert re.search(r"close\(9\) = 0$", calls, re.MULTILINE)
+
+
+def test_a_trace_changes_nothing_about_time(tmp_path: Path) -> None:
+    script = "import time, os; [os.listdir('/') for _ in range(9)]; os.system('true'); print(time.monotonic_ns())"
+    command = [sys.executable, "-Sc", script]
+
+    with_trace, _ = traced(command, tmp_path / "traced")
+    without = run_virtually(command, tmp_path)
+
+    assert with_trace.stdout == without.stdout
+
+
 def test_a_task_that_computes_for_ever_loses_its_turn_and_the_trace_says_so(tmp_path: Path) -> None:
     """After half a second of CPU time: before which call of its that is may differ from run to run."""
     loops = "(while :; do :; done) & while :; do :; done"

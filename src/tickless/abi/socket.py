@@ -9,7 +9,6 @@ MSG_TRUNC = 0x20
 MSG_DONTWAIT = 0x40
 MSG_EOR = 0x80
 MSG_WAITALL = 0x100
-MSGHDR_CONTROLLEN = 40  # the offset of msg_controllen, 8 bytes, in a struct msghdr
 MSG_FIN = 0x200
 MSG_SYN = 0x400
 MSG_CONFIRM = 0x800

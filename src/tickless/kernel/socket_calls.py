@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from tickless.abi.epoll import EPOLLIN, EPOLLOUT
 from tickless.abi.errno import ENOTSOCK
-from tickless.abi.socket import MSG_DONTWAIT, MSGHDR_CONTROLLEN
+from tickless.abi.socket import MSG_DONTWAIT
 from tickless.abi.types import U32, Address, BufferOut, BufferPtr, Fd, IntPtr, MsgFlags, Size, TimespecPtr
 from tickless.kernel.errors import Errno
 from tickless.kernel.host_file import HostFile
@@ -15,6 +15,9 @@ from tickless.kernel.registry import syscall
 
 if TYPE_CHECKING:
     from tickless.kernel.task import Task
+
+# The offset of msg_controllen, 8 bytes, in a struct msghdr.
+MSGHDR_CONTROLLEN = 40
 
 
 @syscall
