@@ -27,7 +27,7 @@ def leftovers(supervisor: Supervisor) -> list[str]:
         "futex queues": len(kernel.futexes.queues) + len(kernel.futexes.locks),
         "calls that are tried again": len(supervisor.retries),
         "tasks in the host": len(supervisor.in_host),
-        "watches of host files": supervisor.readiness.watches,
+        "watches of host files": len(supervisor.readiness.watches),
         "processes with threads": sum(bool(group.threads) for group in kernel.groups.values()),
         "processes whose parent would reap them": sum(group.parent is not None for group in kernel.groups.values()),
         "early stops": len(supervisor.life.early),
