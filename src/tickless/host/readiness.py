@@ -5,14 +5,23 @@ from __future__ import annotations
 import os
 import stat
 import struct
-from _socket import SO_RCVTIMEO, SO_SNDTIMEO, SOL_SOCKET, socket  # `import socket` takes 20 times as long
+from _socket import (  # `import socket` takes 20 times as long
+    SO_ACCEPTCONN,
+    SO_RCVTIMEO,
+    SO_SNDTIMEO,
+    SOL_SOCKET,
+    socket,
+)
 from collections.abc import Callable, Generator
+from contextlib import closing
 from fcntl import F_GETFL, fcntl
 from typing import TYPE_CHECKING
 
+from tickless.abi.arch import ARCH
 from tickless.abi.epoll import EPOLL_CTL_DEL, EPOLL_EVENT, EPOLLIN, EPOLLOUT
 from tickless.abi.errno import EAGAIN, EINTR, EPERM, ERESTARTSYS
 from tickless.abi.fcntl import F_NOTIFY, F_SETFL, F_SETLEASE, F_SETOWN, F_SETOWN_EX, F_SETSIG, O_ASYNC
+from tickless.abi.numbers import number_of
 from tickless.host import pinned
 from tickless.host.connections import connect_when_possible
 from tickless.host.host_files import HostWatch, Shadow, TaskFiles
@@ -33,6 +42,7 @@ if TYPE_CHECKING:
 SIGNAL_COMMANDS = frozenset((F_SETOWN, F_SETOWN_EX, F_SETSIG, F_SETLEASE, F_NOTIFY))
 # A container's profile forbids pidfd_getfd(2), or an ordinary user's task is not dumpable.
 UNWATCHABLE = unserved("TL505", "watching a file that tickless may not get at", EPERM)
+ACCEPTS = frozenset((number_of(ARCH, "accept"), number_of(ARCH, "accept4")))
 TIMEVAL = struct.Struct("qq")
 
 
@@ -142,7 +152,7 @@ class Readiness:
         try:
             if events != EPOLLIN:
                 self.supervisor.written(task, fd, ours)
-            if fcntl(ours, F_GETFL) & os.O_NONBLOCK:
+            if fcntl(ours, F_GETFL) & os.O_NONBLOCK or _is_refused_at_once(task, ours, events):
                 return PASS_ON
             timeout_ns = _socket_timeout_ns(ours, events)
         finally:
@@ -189,6 +199,18 @@ class Readiness:
 def _files_of(task: Task) -> TaskFiles:
     assert isinstance(task, Tracee)
     return task.fds.task_files()
+
+
+def _is_refused_at_once(task: Task, ours: int, events: int) -> bool:
+    """Whether the call is a mistake for such a file, so that its readiness would be waited for in vain."""
+    wrong_mode = {EPOLLIN: os.O_WRONLY, EPOLLOUT: os.O_RDONLY}.get(events)
+    if fcntl(ours, F_GETFL) & os.O_ACCMODE == wrong_mode:
+        return True
+    if stat.S_ISSOCK(os.fstat(ours).st_mode):
+        with closing(socket(fileno=os.dup(ours))) as other:
+            listens = bool(other.getsockopt(SOL_SOCKET, SO_ACCEPTCONN))
+        return listens != (task.call in ACCEPTS)
+    return "pidfd" in os.readlink(f"/proc/self/fd/{ours}")
 
 
 def _socket_timeout_ns(ours: int, events: int) -> int | None:
