@@ -102,6 +102,28 @@ def test_what_the_host_returned_is_told(tmp_path: Path) -> None:
     assert re.search(r"close\(9\) = 0$", calls, re.MULTILINE)
 
 
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["dd", "if=/dev/zero", "of=out", "bs=64k", "count=4"],
+        ["dd", "if=/dev/urandom", "of=/dev/null", "bs=100k", "count=3"],
+        [
+            "sh",
+            "-c",
+            "mkdir d; cd d; touch $(seq 300); ls | wc -l; head -c 300000 /dev/zero | wc -c",
+        ],
+    ],
+    ids=["zero", "random", "much"],
+)
+def test_a_trace_changes_nothing_that_a_program_sees(command: list[str], tmp_path: Path) -> None:
+    with_trace, _ = traced(command, tmp_path / "traced")
+    without = run_virtually(command, tmp_path)
+
+    figures = re.compile(r"[\d.]+ s, .*")  # dd's speed is the host's CPU time
+    assert with_trace.stdout == without.stdout
+    assert figures.sub("", with_trace.stderr) == figures.sub("", without.stderr)
+
+
 def test_a_trace_changes_nothing_about_time(tmp_path: Path) -> None:
     script = "import time, os; [os.listdir('/') for _ in range(9)]; os.system('true'); print(time.monotonic_ns())"
     command = [sys.executable, "-Sc", script]

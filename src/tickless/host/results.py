@@ -1,11 +1,14 @@
 """What a call that is left to Linux returned, for a trace: the task is stopped behind it. ptrace(2)
 
 A stop is asked for before the call is let go, so it comes as soon as the call is over. A call that looks for signals
-may be cut short by it; Linux then makes it again, and that time it is let go without a stop.
+may be cut short by it; Linux then makes it again, and that time it is let go without a stop. One that would then return
+less than it had to, because it moves much, is never stopped behind.
 """
 
 from __future__ import annotations
 
+import os
+import stat
 from typing import TYPE_CHECKING
 
 from tickless.abi.arch import ARCH
@@ -18,7 +21,7 @@ if TYPE_CHECKING:
     from tickless.host.tracee import Tracee
     from tickless.kernel.outcome import Answer
 
-# Calls that other stops belong to, or that may wait.
+# Calls that other stops belong to, that may wait, or that look for signals between the pieces of what they move.
 UNTOLD = frozenset(
     number_of(ARCH, name)
     for name in (
@@ -26,15 +29,31 @@ UNTOLD = frozenset(
         *("rt_sigreturn", "rt_sigsuspend", "pause", "ppoll", "pselect6", "epoll_pwait", "epoll_pwait2"),
         *("kill", "tkill", "tgkill", "rt_sigqueueinfo", "rt_tgsigqueueinfo", "pidfd_send_signal"),
         *("wait4", "waitid", "ptrace", "seccomp", "prctl", "restart_syscall", "reboot", "unshare", "setns"),
+        *("getdents", "getdents64", "sendfile", "splice", "tee", "vmsplice", "copy_file_range", "fallocate"),
+        *("readv", "writev", "preadv", "pwritev", "preadv2", "pwritev2", "process_vm_readv", "process_vm_writev"),
+        *("recvmsg", "sendmsg", "recvmmsg", "sendmmsg", "getrandom", "io_getevents", "msgsnd", "msgrcv", "semop"),
     )
 )
+# Calls that move as many bytes as their third argument says.
+MOVING = frozenset(number_of(ARCH, name) for name in ("read", "write", "pread64", "pwrite64", "recvfrom", "sendto"))
+AT_ONCE = 4096  # bytes that are moved without a look for signals
 SIGN = 1 << 63
 
 
 def may_be_told(task: Tracee) -> bool:
     """Whether the call that the task is in can be stopped behind, and was not cut short by that before."""
     cut_short, task.was_cut_short = task.was_cut_short, False
-    return not cut_short and task.call not in UNTOLD
+    if cut_short or task.call in UNTOLD:
+        return False
+    return task.call not in MOVING or task.args[2] <= AT_ONCE or _is_on_disk(task)
+
+
+def _is_on_disk(task: Tracee) -> bool:
+    """Whether the call is for a regular file: then only a fatal signal cuts it short."""
+    try:
+        return stat.S_ISREG(os.stat(f"/proc/{task.tid}/fd/{task.args[0] & 0xFFFFFFFF}").st_mode)
+    except OSError:
+        return False
 
 
 def pass_on_and_tell(supervisor: Supervisor, task: Tracee, answer: Answer) -> Answer:

@@ -137,22 +137,6 @@ RULE(waits, "recv(2)", "a receive waits for the first byte")
     waitpid(writer, NULL, 0);
 }
 
-RULE(all_of_it, "recv(2)", "MSG_WAITALL waits for all that was asked for")
-{
-    make_pair(SOCK_STREAM);
-    pid_t writer = fork();
-    if (writer == 0) {
-        for (int i = 0; i < 3; i++) {
-            if (write(ends[1], "ab", 2) != 2)
-                _exit(1);
-            nap(5);
-        }
-        _exit(0);
-    }
-    SEE(recv(ends[0], bytes, 6, MSG_WAITALL));
-    waitpid(writer, NULL, 0);
-}
-
 RULE(shut_down, "shutdown(2)", "SHUT_WR ends the other's reads, SHUT_RD one's own; ENOTCONN without a peer")
 {
     make_pair(SOCK_STREAM);
