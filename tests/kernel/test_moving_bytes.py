@@ -8,8 +8,18 @@ from tests.kernel.fake_files import FakeFile, FakeHostFile, install, with_host_f
 from tests.kernel.fake_host import FakeHost, call
 from tests.kernel.pipe_ends import Ends
 from tickless.abi.epoll import EPOLLIN, EPOLLOUT
-from tickless.abi.errno import EAGAIN, EBADF, EFAULT, EINVAL, ENOSYS, ENOTSOCK, EOPNOTSUPP, ESPIPE
-from tickless.abi.fcntl import IOVEC, RWF_APPEND, RWF_HIPRI, RWF_NOWAIT, SPLICE_F_NONBLOCK, UIO_MAXIOV
+from tickless.abi.errno import EAGAIN, EBADF, EFAULT, EINVAL, ENOSYS, ENOTSOCK, EOPNOTSUPP, EPIPE, ESPIPE
+from tickless.abi.fcntl import (
+    IOVEC,
+    RWF_APPEND,
+    RWF_HIPRI,
+    RWF_NOAPPEND,
+    RWF_NOSIGNAL,
+    RWF_NOWAIT,
+    SPLICE_F_NONBLOCK,
+    UIO_MAXIOV,
+)
+from tickless.abi.signal import SIGPIPE
 from tickless.abi.socket import MSG_DONTWAIT
 from tickless.kernel.machine import Machine, OwnTask
 from tickless.kernel.outcome import PASS_ON
@@ -87,7 +97,26 @@ def test_preadv2_refuses(ends: Ends, fd: int, position: int, flags: int, errno: 
     vector, _ = iovecs(ends.task, 4)
 
     assert call(ends.task, "preadv2", fd, vector, 1, position, 0, flags) == -errno
+    fd = ends.write_fd if fd == ends.read_fd else fd
     assert call(ends.task, "pwritev2", fd, vector, 1, position, 0, flags) == -errno
+
+
+def test_rwf_nosignal_sends_no_sigpipe(ends: Ends) -> None:
+    """readv(2), RWF_NOSIGNAL: EPIPE all the same; the next write without it sends one."""
+    vector, _ = iovecs(ends.task, 4)
+    call(ends.task, "rt_sigaction", SIGPIPE, bytes(32), 0, 8)
+    call(ends.task, "close", ends.read_fd)
+
+    assert call(ends.task, "pwritev2", ends.write_fd, vector, 1, -1, 0, RWF_NOSIGNAL) == -EPIPE
+    assert not ends.task.pending.mask
+    assert call(ends.task, "pwritev2", ends.write_fd, vector, 1, -1, 0, 0) == -EPIPE
+    assert ends.task.pending.mask == 1 << (SIGPIPE - 1)
+
+
+def test_append_and_not_append_is_a_contradiction(ends: Ends) -> None:
+    vector, _ = iovecs(ends.task, 4)
+
+    assert call(ends.task, "pwritev2", ends.write_fd, vector, 1, -1, 0, RWF_APPEND | RWF_NOAPPEND) == -EINVAL
 
 
 @pytest.mark.parametrize("name", ["pread64", "pwrite64", "preadv", "pwritev"])

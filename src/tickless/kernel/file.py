@@ -38,6 +38,7 @@ class File:
 
     def __init__(self, *, nonblock: bool) -> None:
         self.nonblock = nonblock
+        self.quiet = False  # while a write with RWF_NOSIGNAL begins: it sends no SIGPIPE
         self.other_flags = 0  # O_APPEND, O_NOATIME, O_DIRECT: those that F_SETFL changes besides O_NONBLOCK
         self.queue = WaitQueue()
         self.interests: set[Interest] = set()  # of the epolls that watch it

@@ -233,12 +233,13 @@ class PipeWriter(PipeEnd):
 class PipeWrite:
     """One write, and how far it has got."""
 
-    __slots__ = ("end", "pipe", "src", "task", "was_empty", "written")
+    __slots__ = ("end", "pipe", "quiet", "src", "task", "was_empty", "written")
 
     def __init__(self, task: Task, end: PipeWriter, src: UserBuffer) -> None:
         self.task = task
         self.end = end
         self.pipe = end.pipe
+        self.quiet = end.quiet
         self.src = src
         self.written = 0  # .. src.size
         self.was_empty = not end.pipe.slots  # when it began, or went on
@@ -261,7 +262,8 @@ class PipeWrite:
         """Fill the pages that are free; the whole count when all is written. Raises: Errno(EPIPE), Errno(EFAULT)."""
         pipe = self.pipe
         if not pipe.readers:
-            send_signal(self.task.group, info_from(self.task, SIGPIPE, SI_USER), self.task)
+            if not self.quiet:
+                send_signal(self.task.group, info_from(self.task, SIGPIPE, SI_USER), self.task)
             raise Errno(EPIPE)
         wanted = min(self.src.size - self.written, (pipe.capacity - len(pipe.slots)) * PAGE_SIZE)
         if wanted > 0:

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 from tickless.abi.epoll import EPOLLIN, EPOLLOUT
 from tickless.abi.errno import EINVAL, EOPNOTSUPP, ESPIPE
-from tickless.abi.fcntl import RWF_APPEND, RWF_DSYNC, RWF_HIPRI, RWF_NOWAIT, RWF_SYNC
+from tickless.abi.fcntl import RWF_APPEND, RWF_DSYNC, RWF_HIPRI, RWF_NOAPPEND, RWF_NOSIGNAL, RWF_NOWAIT, RWF_SYNC
 from tickless.abi.types import U32, BufferOut, BufferPtr, Fd, IovecPtr, Offset, ReadWriteFlags, Size
 from tickless.kernel.errors import Errno
 from tickless.kernel.host_file import HostFile
 from tickless.kernel.memory import ScatteredBuffer, read_iovec
 from tickless.kernel.outcome import PASS_ON, Result
-from tickless.kernel.read_write import read_pieces, write_pieces
+from tickless.kernel.read_write import check_readable, check_writable, read_pieces, write_pieces
 from tickless.kernel.registry import UNTRAPPED, syscall
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from tickless.kernel.task import Task
 
 # Those that mean something only to files on disk are taken as Linux takes them.
-KNOWN_FLAGS = RWF_HIPRI | RWF_DSYNC | RWF_SYNC | RWF_NOWAIT | RWF_APPEND
+KNOWN_FLAGS = RWF_HIPRI | RWF_DSYNC | RWF_SYNC | RWF_NOWAIT | RWF_APPEND | RWF_NOAPPEND | RWF_NOSIGNAL
 # The position that stands for the file's own.
 CURRENT = -1
 
@@ -70,6 +70,7 @@ def preadv2(
     file = task.fds.get(fd)
     if isinstance(file, HostFile):
         return PASS_ON if flags & RWF_NOWAIT else file.pass_on(task, fd, EPOLLIN)
+    check_readable(file)
     return _with_flags(task, file, read_pieces, vec, vlen, flags)
 
 
@@ -83,8 +84,7 @@ def pwritev2(
     file = task.fds.get(fd)
     if isinstance(file, HostFile):
         return PASS_ON if flags & RWF_NOWAIT else file.pass_on(task, fd, EPOLLOUT)
-    if file.writes_pieces and flags & ~RWF_HIPRI:
-        raise Errno(EOPNOTSUPP)
+    check_writable(file)
     return _with_flags(task, file, write_pieces, vec, vlen, flags)
 
 
@@ -92,11 +92,16 @@ def _with_flags(
     task: Task, file: File, move: Callable[[Task, File, ScatteredBuffer], Result], vec: int, vlen: int, flags: int
 ) -> Result:
     buffer = read_iovec(task.memory, vec, vlen)
-    if buffer.size and flags & ~KNOWN_FLAGS:
+    if not buffer.size:
+        return 0
+    if flags & ~(RWF_HIPRI if file.writes_pieces and move is write_pieces else KNOWN_FLAGS):
         raise Errno(EOPNOTSUPP)
+    if flags & RWF_APPEND and flags & RWF_NOAPPEND:
+        raise Errno(EINVAL)
     nonblock = file.nonblock
     file.nonblock = nonblock or bool(flags & RWF_NOWAIT)
+    file.quiet = bool(flags & RWF_NOSIGNAL)
     try:
         return move(task, file, buffer)
     finally:
-        file.nonblock = nonblock
+        file.nonblock, file.quiet = nonblock, False

@@ -6,17 +6,17 @@ from collections.abc import Generator, Sequence
 from typing import TYPE_CHECKING
 
 from tickless.abi.epoll import EPOLLIN, EPOLLOUT
-from tickless.abi.errno import EBADF, EFAULT
+from tickless.abi.errno import EBADF, EFAULT, EINVAL
 from tickless.abi.fcntl import O_RDONLY, O_WRONLY
 from tickless.abi.types import U32, BufferOut, BufferPtr, Fd, IovecPtr, Size
 from tickless.kernel.errors import Errno
+from tickless.kernel.file import File
 from tickless.kernel.host_file import HostFile
 from tickless.kernel.memory import USER_SPACE_END, ScatteredBuffer, UserBuffer, read_iovec
 from tickless.kernel.outcome import Blocked, Result
 from tickless.kernel.registry import syscall
 
 if TYPE_CHECKING:
-    from tickless.kernel.file import File
     from tickless.kernel.task import Task
 
 
@@ -28,7 +28,8 @@ def read(task: Task, fd: Fd, buf: BufferOut, count: Size) -> Result:
         assert isinstance(file, HostFile)
         return file.read_from_host(task, fd, buf, count)
     if buf + count > USER_SPACE_END:
-        raise Errno(EBADF if file.access_mode == O_WRONLY else EFAULT)
+        check_readable(file)
+        raise Errno(EFAULT)
     return file.read(task, UserBuffer(task.memory, buf, count))
 
 
@@ -40,7 +41,8 @@ def write(task: Task, fd: Fd, buf: BufferPtr, count: Size) -> Result:
         assert isinstance(file, HostFile)
         return file.pass_on(task, fd, EPOLLOUT)
     if buf + count > USER_SPACE_END:
-        raise Errno(EBADF if file.access_mode == O_RDONLY else EFAULT)
+        check_writable(file)
+        raise Errno(EFAULT)
     return file.write(task, UserBuffer(task.memory, buf, count))
 
 
@@ -50,6 +52,7 @@ def readv(task: Task, fd: Fd, iov: IovecPtr, iovcnt: U32) -> Result:
     file = task.fds.get(fd)
     if isinstance(file, HostFile):
         return file.pass_on(task, fd, EPOLLIN)
+    check_readable(file)
     return read_pieces(task, file, read_iovec(task.memory, iov, iovcnt))
 
 
@@ -59,19 +62,34 @@ def writev(task: Task, fd: Fd, iov: IovecPtr, iovcnt: U32) -> Result:
     file = task.fds.get(fd)
     if isinstance(file, HostFile):
         return file.pass_on(task, fd, EPOLLOUT)
+    check_writable(file)
     return write_pieces(task, file, read_iovec(task.memory, iov, iovcnt))
+
+
+def check_readable(file: File) -> None:
+    """What comes before a look at the caller's memory. Raises: Errno(EBADF), Errno(EINVAL)."""
+    if file.access_mode == O_WRONLY:
+        raise Errno(EBADF)
+    if type(file).read is File.read:
+        raise Errno(EINVAL)
+
+
+def check_writable(file: File) -> None:
+    """As `check_readable`."""
+    if file.access_mode == O_RDONLY:
+        raise Errno(EBADF)
+    if type(file).write is File.write:
+        raise Errno(EINVAL)
 
 
 def read_pieces(task: Task, file: File, buffer: ScatteredBuffer) -> Result:
     """Nothing is asked of the file where nothing is to be read."""
-    if not buffer.size and file.access_mode != O_WRONLY:
-        return 0
-    return file.read(task, buffer)
+    return file.read(task, buffer) if buffer.size else 0
 
 
 def write_pieces(task: Task, file: File, buffer: ScatteredBuffer) -> Result:
     """As `read_pieces`. Some files take each piece by itself."""
-    if not buffer.size and file.access_mode != O_RDONLY:
+    if not buffer.size:
         return 0
     if file.writes_pieces and len(buffer.pieces) > 1:
         return _write_each(task, file, buffer.pieces)

@@ -1,6 +1,8 @@
 /* readv(2), writev(2), preadv2(2) on files that have no position, and the order of checks. */
 #include "contract.h"
+#include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/timerfd.h>
 #include <sys/uio.h>
 
 /* linux/fs.h */
@@ -187,4 +189,38 @@ RULE(write_flags, "pwritev2(2)", "an eventfd takes no flags but RWF_HIPRI")
     SEE(pwritev_at(fd, &piece, 1, -1, SYNC));
     SEE(pwritev_at(fd, &piece, 1, -1, 1 << 30));
     SEE(count_of(fd));
+}
+
+RULE(mode_first, "writev(2)", "the wrong end of a pipe is EBADF before the pieces are counted or read")
+{
+    int ends[2];
+    if (pipe(ends) < 0)
+        cannot_start("pipe");
+    SEE(writev_of(ends[0], (struct iovec *)16, 1));
+    SEE(writev_of(ends[0], NULL, 1025));
+    SEE(readv_of(ends[1], (struct iovec *)16, 1));
+    SEE(preadv_at(ends[1], (struct iovec *)16, 1, -1, 1 << 30));
+    SEE(pwritev_at(ends[0], (struct iovec *)16, 1, -1, 1 << 30));
+}
+
+RULE(operation_first, "writev(2)", "EINVAL for a file without such an operation, before the pieces are looked at")
+{
+    struct iovec none = {bytes, 0};
+    int epoll = epoll_create1(0), timer = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK);
+    SEE(readv_of(epoll, (struct iovec *)16, 1));
+    SEE(readv_of(epoll, &none, 1));
+    SEE(writev_of(epoll, NULL, 0));
+    SEE(writev_of(timer, (struct iovec *)16, 1));
+    SEE(writev_of(timer, NULL, 0));
+    SEE(readv_of(timer, NULL, 0));
+    SEE(syscall(SYS_write, timer, bytes, BEYOND));
+    SEE(syscall(SYS_read, epoll, bytes, BEYOND));
+    SEE(pwritev_at(timer, &none, 1, -1, 1 << 30));
+}
+
+RULE(pieces_before_flags, "pwritev2(2)", "a bad array of pieces comes before unknown flags")
+{
+    int fd = eventfd(0, EFD_NONBLOCK);
+    SEE(pwritev_at(fd, (struct iovec *)16, 1, -1, 1 << 30));
+    SEE(preadv_at(fd, (struct iovec *)16, 1, -1, 1 << 30));
 }
