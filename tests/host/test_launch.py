@@ -166,6 +166,26 @@ def test_inside_a_tracer_is_refused_clearly() -> None:
     assert done.stderr.startswith("cannot trace /bin/true: Operation not permitted")
 
 
+DIES_BEFORE_EXEC = """
+import ctypes
+from tickless.host import launch, seccomp
+seccomp.install = lambda _: ctypes.string_at(0)  # as a bug of ours, or a stack that cannot grow, would
+try:
+    launch.launch(["true"], {}, None, b"", None)
+except launch.LaunchError as error:
+    print(error.status, error.message)
+"""
+
+
+def test_a_child_that_dies_of_a_signal_before_its_exec_is_told() -> None:
+    """A fault comes again and again unless it is delivered."""
+    ended = subprocess.run(
+        [sys.executable, "-c", DIES_BEFORE_EXEC], capture_output=True, text=True, timeout=30, check=False
+    )
+
+    assert ended.stdout == f"125 true: ended before its start (status -{signal.SIGSEGV.value})\n", ended.stderr
+
+
 def test_path_search_follows_execvp(tmp_path: Path) -> None:
     """exec(3): what isn't executable is passed over, an empty element is the current directory."""
     for directory, mode in (("first", 0o644), ("second", 0o755)):

@@ -235,7 +235,9 @@ class _Plan:
                 self._check_memory(pid)
                 return
             else:
-                ptrace.cont(pid)  # a SIGSTOP in this moment: the program isn't there yet to be stopped
+                signo = 0 if ptrace.stop_event(status) else os.WSTOPSIG(status)
+                # The program isn't there yet to be stopped.
+                ptrace.cont(pid, 0 if signo == signal.SIGSTOP else signo)
 
     def _check_memory(self, pid: int) -> None:
         """An ordinary user may execute what he may not read, but then we may not look into it. ptrace(2), dumpable."""
