@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import time
-from errno import ESRCH
+from errno import ENOENT, ESRCH
 from typing import TYPE_CHECKING
 
 from tickless.abi.signal import SIGKILL
@@ -169,7 +169,7 @@ class Deaths:
     def was_killed(self, task: Task, error: OSError) -> bool:
         """Whether `error` comes from the end of the task whose call is served."""
         end = time.monotonic() + UNSEEN_S
-        while not (ending := self.is_ending(task.tid)) and error.errno == ESRCH and time.monotonic() < end:
+        while not (ending := self.is_ending(task.tid)) and error.errno in (ESRCH, ENOENT) and time.monotonic() < end:
             os.sched_yield()
         return ending
 

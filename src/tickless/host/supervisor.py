@@ -184,7 +184,7 @@ class Supervisor:
             self.attend()
             self.net.look()
         except OSError as error:
-            if error.errno != ENOENT:
+            if error.errno != ENOENT or error.filename is not None:  # of a file: not what the listener says
                 raise
             self.attend()  # the task of that call has died, or a signal came first
 
