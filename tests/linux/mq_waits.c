@@ -100,8 +100,9 @@ int main(void)
         receive("the most urgent", NULL);
         _exit(0);
     }
-    tell("there is room again", mq_send(queue, "late", 4, 9));
-    reap();
+    long sent = mq_send(queue, "late", 4, 9);
+    reap(); /* it tells at the same time, or it did */
+    tell("there is room again", sent);
     receive("urgent", &until);
     receive("the last", &until);
     alarm_soon(0);

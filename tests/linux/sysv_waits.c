@@ -178,8 +178,9 @@ static void a_full_queue(void)
         receive("the first", 0, 0);
         _exit(0);
     }
-    tell("sent when there is room", send(2, "abc", 0));
-    reap();
+    long sent = send(2, "abc", 0);
+    reap(); /* it tells at the same time, or it did */
+    tell("sent when there is room", sent);
     receive("the second", 0, 0);
     alarm_soon(SA_RESTART);
     receive("a handler, whatever its flags", 0, 0);
