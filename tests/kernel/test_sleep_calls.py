@@ -107,6 +107,8 @@ def test_every_waitable_clock_takes_spans_and_instants(kernel: Machine, clock: i
         pytest.param("clock_nanosleep", (CLOCK_MONOTONIC_COARSE, 0, NOWHERE, 0), -EOPNOTSUPP, id="coarse clock"),
         pytest.param("clock_nanosleep", (CLOCK_REALTIME_COARSE, 0, NOWHERE, 0), -EOPNOTSUPP, id="coarse realtime"),
         pytest.param("clock_nanosleep", (CLOCK_THREAD_CPUTIME_ID, 0, NOWHERE, 0), -EOPNOTSUPP, id="thread's CPU time"),
+        pytest.param("clock_nanosleep", (CLOCK_PROCESS_CPUTIME_ID, 0, NOWHERE, 0), -EFAULT, id="CPU time, bad pointer"),
+        pytest.param("clock_nanosleep", (CLOCK_PROCESS_CPUTIME_ID, 0, WRONG, 0), -EINVAL, id="CPU time, wrong span"),
         pytest.param("clock_nanosleep", (DEVICE, 0, NOWHERE, 0), -EOPNOTSUPP, id="device"),
     ],
 )

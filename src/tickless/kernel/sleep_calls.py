@@ -69,10 +69,12 @@ def clock_nanosleep(
     clock = task.kernel.clock
     if clockid in READ_ONLY_CLOCKS or clockid == CLOCK_THREAD_CPUTIME_ID or is_device_clock(clockid):
         raise Errno(EOPNOTSUPP)
-    if is_cpu_clock(clockid):
-        task.kernel.refuse(task, CPU_TIME_SLEEP)
-    clock.time_line(clockid)
+    counts_cpu_time = is_cpu_clock(clockid)
+    if not counts_cpu_time:
+        clock.time_line(clockid)
     given_ns = read_timespec(task, request)
+    if counts_cpu_time:
+        task.kernel.refuse(task, CPU_TIME_SLEEP)
     # Other clocks take unknown flags for nothing.
     if clockid in ALARM_CLOCKS:
         if flags & ~TIMER_ABSTIME:
