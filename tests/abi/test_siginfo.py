@@ -263,3 +263,14 @@ def test_a_core_dump_that_a_limit_forbids_counts_as_killed(sources: dict[str, st
 )
 def test_layout_depends_on_signal_and_code(signo: int, code: int, layout: str) -> None:
     assert siginfo_layout(signo, code) == layout
+
+
+def test_sent_as_another_signal_it_has_the_same_bytes() -> None:
+    """clone(2): the exit signal of a child may be any, the kernel fills in what SIGCHLD carries."""
+    info = SigInfo(sig.SIGCHLD, CLD_EXITED, pid=7, uid=1000, status=3)
+    as_sigchld = info.pack()
+    info.send_as(sig.SIGUSR1)
+
+    assert info.pack()[4:] == as_sigchld[4:]
+    assert info.pack()[:4] == sig.SIGUSR1.to_bytes(4, "little")
+    assert (info.pid, info.status) == (7, 3)

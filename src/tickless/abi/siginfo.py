@@ -176,11 +176,21 @@ class SigInfo:
     def unpack(cls, packed: bytes) -> "SigInfo":
         """Read a siginfo_t of 128 bytes."""
         signo, errno, code = _HEAD.unpack_from(packed)
-        info = cls(signo, code, errno=errno, raw=bytes(packed))
-        member, names = _MEMBERS[siginfo_layout(signo, code)]
-        for name, value in zip(names, member.unpack_from(packed, _UNION_OFFSET), strict=True):
-            setattr(info, name, value)
+        info = cls(signo, code, errno=errno)
+        info._take_union(bytes(packed))
         return info
+
+    def send_as(self, signo: int) -> None:
+        """Go under another signal, with the same bytes: its reader gets them, whatever that signal's fields are."""
+        packed = self.pack()
+        self.signo = signo
+        self._take_union(packed)
+
+    def _take_union(self, packed: bytes) -> None:
+        self.raw = packed
+        member, names = _MEMBERS[siginfo_layout(self.signo, self.code)]
+        for name, value in zip(names, member.unpack_from(packed, _UNION_OFFSET), strict=True):
+            setattr(self, name, value)
 
     def __repr__(self) -> str:
         _, names = _MEMBERS[siginfo_layout(self.signo, self.code)]

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from tickless.abi.arch import ARCH
 from tickless.abi.numbers import number_of
 from tickless.abi.sched import CLONE_FILES, CLONE_PARENT, CLONE_THREAD, CLONE_VFORK, CLONE_VM
+from tickless.abi.signal import SIGCHLD
 from tickless.host import ptrace
 from tickless.host.chance import AT_RANDOM_SIZE
 from tickless.host.deaths import Deaths
@@ -257,6 +258,7 @@ class LifeCycle:
         task.notification = 0
         task.group.posix_timers.delete_all()
         task.group.sigchld_flags = 0
+        task.group.exit_signal = SIGCHLD  # whatever clone asked for: fs/exec.c, de_thread
         task.group.dumpable = True
         if not space.is_open:
             self._refuse_program(task)

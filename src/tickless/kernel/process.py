@@ -98,7 +98,8 @@ def notify_parent(group: ThreadGroup, code: int, status: int) -> bool:
     if signo == SIGCHLD and (ignores or (not ended and parent.sigchld_flags & SA_NOCLDSTOP)):
         signo = 0
     if signo:
-        info = SigInfo(signo, code, pid=group.tgid, uid=uid_of(group), status=status)
+        info = SigInfo(SIGCHLD, code, pid=group.tgid, uid=uid_of(group), status=status)
+        info.send_as(signo)
         # The host queues it by itself when a child ends, but knows nothing of stops.
         send_signal(parent, info, ring=not ended or group.kernel.host is None)
     parent.child_queue.wake_all()
