@@ -61,7 +61,7 @@ LARGE = {
 UNSEEN = ("compute", "getpid", "stat")
 SEEN = ("yield", "clock", "flag-and-clock", "coarse-clock", "time", "cpu-clock", "pipe", "socket", "eventfd", "kill")
 SPINS = (*SEEN, "child", "wait", *UNSEEN)
-LARGE_RUNS = 10
+LARGE_RUNS = int(os.environ.get("STORMS", "10"))  # of each program, with another seed each time
 ODD = ("leaders that leave", "clones of all kinds", "ends while in vfork", "a call that nobody foresaw")
 
 
