@@ -322,7 +322,8 @@ def path_of(task: OwnTask, address: int) -> str | None:
     number = number_of("x86_64", "newfstatat")
     assert number is not None
     task.args = (0, address, 0, 0, 0, 0)
-    return call_text("x86_64", number).entered(task, Names(task.kernel))[1]
+    text = call_text("x86_64", number)
+    return text.entered(task, Names(task.kernel), text.values(task.args))[1]
 
 
 # Calls that nobody has declared
@@ -336,8 +337,9 @@ def test_a_call_that_is_not_declared_is_named_without_its_arguments() -> None:
     text, names = call_text("x86_64", number), Names(kernel)
 
     assert text.name == "execve"
-    assert text.entered(task, names) == ["..."]
-    assert text.left(task, names, ["..."], 0) == ["..."]
+    assert text.values(task.args) == ()
+    assert text.entered(task, names, ()) == ["..."]
+    assert text.left(task, names, (), ["..."], 0) == ["..."]
 
 
 def test_fcntl_that_needs_no_argument_has_none() -> None:

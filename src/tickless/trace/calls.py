@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from tickless.abi.errno import (
@@ -26,8 +27,8 @@ from tickless.kernel.errors import Errno
 from tickless.kernel.outcome import PassOn
 from tickless.kernel.registry import Registry
 from tickless.kernel.task import DEAD
-from tickless.trace.values import show_buffer, show_futex_timeout, show_futex_value, signed_32
-from tickless.trace.varied import used_arguments
+from tickless.trace.values import holds_count, show_buffer, show_futex_timeout, show_futex_value, signed_32
+from tickless.trace.varied import used_by
 
 if TYPE_CHECKING:
     from tickless.abi.arch import Arch
@@ -73,21 +74,27 @@ PAGE = 4096
 MOST_BYTES = 128
 # What is looked through for pids, of the data that a call moves.
 MOST_SEARCHED = 4096
-# Registers are unsigned, and most arguments are: what their expression makes of one.
-Value = Callable[[int], int]
+# What fits into less holds no pid: the shortest text with one is `1:M `.
+SHORTEST_WITH_PID = 4
+# Programs pass the same flags and structures again and again: so many of each argument's texts are kept.
+MOST_KEPT = 256
+# The text of an argument when its call is made: of all arguments' values. None: only known when the call returns.
+Before = Callable[["Task", "Names", Sequence[int]], str | None]
 
 
 class Parameter:
     """One argument of a call, prepared once."""
 
-    __slots__ = ("decode", "is_data", "name", "pointed", "value")
+    __slots__ = ("decode", "is_data", "name", "pointed", "show", "show_bytes")
 
     def __init__(self, name: str, decode: Decode) -> None:
         self.name = name
         self.decode = decode
         self.pointed = decode if isinstance(decode, Pointed) else None
         self.is_data = self.pointed is not None and self.pointed.struct_name == "buffer"
-        self.value: Value = eval(f"lambda register: {decode.expression.format('register')}")
+        self.show = lru_cache(MOST_KEPT)(decode.show)
+        show_bytes = None if self.pointed is None else self.pointed.show_bytes
+        self.show_bytes = None if show_bytes is None else lru_cache(MOST_KEPT)(show_bytes)
 
 
 class CallText:
@@ -99,64 +106,78 @@ class CallText:
         self.parameters = [Parameter(*one) for one in declaration.parameters] if declaration else []
         # Where the data is that the call moves; its size follows.
         self.data = next((n for n, one in enumerate(self.parameters) if one.is_data), None)
+        data = None if self.data is None else self.parameters[self.data].pointed
+        self._fills_data = data is not None and data.is_result
+        self._used = used_by(name, len(self.parameters))
+        self._before = [self._prepared(index) for index in range(len(self.parameters))]
+        self._read_and_filled = [n for n, one in enumerate(self.parameters) if _is_read_and_filled(one)]
+        self.values = _compiled([one.decode for one in self.parameters])
         kind = declaration.returns.kind if declaration else "value"
         self.returns = "pid" if name in PIDS else "address" if name in ADDRESSES else kind
 
     # When it is made
 
-    def entered(self, task: Task, names: Names) -> list[str | None]:
+    def entered(self, task: Task, names: Names, values: Sequence[int]) -> list[str | None]:
         """The text of each argument; None: only known when the call returns."""
         if not self.declared:
             return ["..."]
-        values = self._values(task)
-        return [self._before(task, names, index, values) for index in used_arguments(self.name, values)]
+        before = self._before
+        return [before[index](task, names, values) for index in self._used(values)]
 
-    def _values(self, task: Task) -> list[int]:
-        return [parameter.value(register) for parameter, register in zip(self.parameters, task.args, strict=False)]
+    def _prepared(self, index: int) -> Before:
+        """How an argument prints when the call is made."""
+        parameter = self.parameters[index]
+        kind, show = parameter.decode.kind, parameter.show
+        if kind == "fd":
+            return lambda task, names, values: names.fd(task, values[index])
+        if (pointed := parameter.pointed) is not None:
+            if pointed.is_result:
+                return lambda task, names, values: None if values[index] else "NULL"
+            return lambda task, names, values: (
+                self._pointed(task, names, index, values, self._extent(pointed, index, values))
+                if values[index]
+                else "NULL"
+            )
+        is_size = index > 0 and index - 1 == self.data and not self._fills_data
+        if kind == "value" and not is_size and not self.name.startswith(("fcntl", "futex")):
+            return lambda task, names, values: show(values[index])
+        return lambda task, names, values: self._special(task, names, index, values)
 
-    def _before(self, task: Task, names: Names, index: int, values: Sequence[int]) -> str | None:
+    def _special(self, task: Task, names: Names, index: int, values: Sequence[int]) -> str:
+        """An argument that is named, or means what the others make of it."""
         parameter, value = self.parameters[index], values[index]
         kind = parameter.decode.kind
-        if kind == "fd":
-            known = names.file(task, value)
-            return f"{value}<{known}>" if known else None
         if kind == "pid" or (self.name == "fcntl" and parameter.name == "arg" and values[1] == F_SETOWN):
             return names.pid(signed_32(value))
-        if parameter.pointed is not None:
-            if not value:
-                return "NULL"
-            if parameter.pointed.is_result:
-                return None
-            return self._pointed(task, names, index, values, self._extent(parameter.pointed, index, values))
         if kind == "address":
             return names.pointer(task, value)
         if kind == "ipc":
             return names.host_id(parameter.name, value)
-        if index and index - 1 == self.data and not self._fills_data():
+        if index and index - 1 == self.data and not self._fills_data:
             return self._size(task, names, values, value)
         if self.name == "futex" and parameter.name == "timeout":
             return show_futex_timeout(task, values[1], value)
         if self.name.startswith("futex") and parameter.name == "val":
-            return show_futex_value(task, task.args[0], value, names, parameter.decode.show)
-        return parameter.decode.show(value)
+            return show_futex_value(task, task.args[0], value, names, parameter.show)
+        return parameter.show(value)
 
     # When it returns
 
-    def left(self, task: Task, names: Names, shown: list[str | None], answer: Answer) -> list[str]:
+    def left(
+        self, task: Task, names: Names, values: Sequence[int], shown: list[str | None], answer: Answer
+    ) -> list[str]:
         """The text of all arguments, now that the call has filled what it fills."""
         if not self.declared:
             return ["..."]
-        values = self._values(task)
         return [
             self._after(task, names, index, values, answer) if text is None else text
-            for index, text in zip(used_arguments(self.name, values), shown, strict=True)
+            for index, text in zip(self._used(values), shown, strict=True)
         ]
 
     def _after(self, task: Task, names: Names, index: int, values: Sequence[int], answer: Answer) -> str:
         parameter, value = self.parameters[index], values[index]
         if parameter.pointed is None:  # an fd that was not known yet
-            known = names.file(task, value)
-            return f"{value}<{known}>" if known else parameter.decode.show(value)
+            return names.fd(task, value) or parameter.show(value)
         if isinstance(answer, PassOn) or not self._is_filled(answer):
             return "ptr"
         if parameter.pointed.extent == "result":
@@ -170,45 +191,39 @@ class CallText:
             return answer <= -ERESTARTSYS
         return answer > 0 or (answer == 0 and self.name not in FILLED_ABOVE_ZERO)
 
-    def result(self, task: Task, names: Names, answer: Answer) -> str:
+    def result(self, task: Task, names: Names, values: Sequence[int], answer: Answer) -> str:
         """What follows `= `."""
         if isinstance(answer, PassOn):
             return "? (host)"
         if task.state is DEAD:
             return "?"
-        if -answer in RESTARTS:
-            return f"? {RESTARTS[-answer]}"
         if -4096 < answer < 0:
-            return f"-1 {errno_name(-answer)} ({os.strerror(-answer)})"
-        if self.returns == "pid" or (self.name == "fcntl" and self._values(task)[1] == F_GETOWN):
+            return _failure(answer)
+        if self.returns == "value" and self.data is None and not self._read_and_filled and self.name != "fcntl":
+            return str(answer)
+        if self.returns == "pid" or (self.name == "fcntl" and values[1] == F_GETOWN):
             return names.pid(answer)
         if self.returns == "address":
             return names.pointer(task, answer)
-        known = names.file(task, answer) if self.returns == "fd" else None
-        if known:
-            return f"{answer}<{known}>"
-        return f"{self._size(task, names, self._values(task), answer)}{self._changed(task, names, answer)}"
-
-    def _fills_data(self) -> bool:
-        pointed = None if self.data is None else self.parameters[self.data].pointed
-        return pointed is not None and pointed.is_result
+        if self.returns == "fd" and (known := names.fd(task, answer)):
+            return known
+        return f"{self._size(task, names, values, answer)}{self._changed(task, names, values, answer)}"
 
     def _size(self, task: Task, names: Names, values: Sequence[int], size: int) -> str:
         """A number of bytes that the call moves, or any number that another call returns."""
-        if self.data is None or size <= 0:
+        if self.data is None or size < SHORTEST_WITH_PID or holds_count(task, values[0], size):
             return str(size)
         try:
             return names.size(task.memory.copy_in(values[self.data], min(size, MOST_SEARCHED)), size)
         except Errno:
             return str(size)
 
-    def _changed(self, task: Task, names: Names, answer: int) -> str:
+    def _changed(self, task: Task, names: Names, values: Sequence[int], answer: int) -> str:
         """What poll and select have put in place of what they were asked: ` ([{fd=3, …, revents=POLLIN}])`."""
         changed = []
-        values = self._values(task) if answer > 0 else ()
-        for index, value in enumerate(values):
+        for index in self._read_and_filled if answer > 0 else ():
             pointed = self.parameters[index].pointed
-            if value and pointed is not None and pointed.struct_name in READ_AND_FILLED:
+            if values[index] and pointed is not None:
                 size = self._extent(pointed, index, values)
                 changed.append(self._pointed(task, names, index, values, size, filled=True))
         return f" ({', '.join(changed)})" if changed else ""
@@ -229,9 +244,8 @@ class CallText:
     def _pointed(
         self, task: Task, names: Names, index: int, values: Sequence[int], size: int, *, filled: bool = False
     ) -> str:
-        pointed = self.parameters[index].pointed
-        assert pointed is not None, f"{self.name}: argument {index} is no pointer"
-        if pointed.show_bytes is None:
+        pointed, show_bytes = self.parameters[index].pointed, self.parameters[index].show_bytes
+        if pointed is None or show_bytes is None:
             return "ptr"
         try:
             if pointed.extent == "string":
@@ -246,7 +260,24 @@ class CallText:
             return show_buffer(task, values[0], data, names)
         if pointed.struct_name == "pollfds":
             data = _ready_pollfds(data) if filled else _asked_pollfds(data)
-        return pointed.show_bytes(names.pids_named(data) if pointed.extent == "string" else data)
+        return show_bytes(names.pids_named(data) if pointed.extent == "string" else data)
+
+
+def _failure(answer: int) -> str:
+    if -answer in RESTARTS:
+        return f"? {RESTARTS[-answer]}"
+    return f"-1 {errno_name(-answer)} ({os.strerror(-answer)})"
+
+
+def _is_read_and_filled(parameter: Parameter) -> bool:
+    return parameter.pointed is not None and parameter.pointed.struct_name in READ_AND_FILLED
+
+
+def _compiled(decodes: list[Decode]) -> Callable[[Sequence[int]], Sequence[int]]:
+    """What the arguments' expressions make of the registers, which are unsigned."""
+    values = "".join(f"{decode.expression.format(f'registers[{n}]')}, " for n, decode in enumerate(decodes))
+    compiled: Callable[[Sequence[int]], Sequence[int]] = eval(f"lambda registers: ({values})")
+    return compiled
 
 
 def call_text(architecture: Arch, number: int) -> CallText:

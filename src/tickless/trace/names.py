@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from tickless.kernel.memory import Memory
     from tickless.kernel.task import Task
 
+CLOCK_NAMES = {number: name.removeprefix("CLOCK_") for name, number in reversed(CLOCKS.items())}
 # Names are kept for that many pointers of an address space; later ones are all `ptr`.
 MOST_POINTERS = 10_000
 # Where text has pids: paths in /proc, syslog's `name[PID]: `, `pid=PID`, the beginning of redis's log lines, `PID:M `,
@@ -64,7 +65,7 @@ class Names:
 
     def pids_named(self, text: bytes) -> bytes:
         """`text` with the names of tasks in place of their pids."""
-        if not any(mark in text for mark in PID_MARKS):
+        if not _may_hold_pids(text):
             return text
         return PIDS.sub(lambda found: self._pid_in_text(found[0]), text)
 
@@ -74,8 +75,9 @@ class Names:
 
     def size(self, text: bytes, size: int) -> str:
         """The size of data that begins with `text`: `76+pid`, since not all pids have the same number of digits."""
-        found = PIDS.findall(text) if any(mark in text for mark in PID_MARKS) else ()
-        pids = [digits for digits in found if self.known_pid(int(digits))]
+        if not _may_hold_pids(text):
+            return str(size)
+        pids = [digits for digits in PIDS.findall(text) if self.known_pid(int(digits))]
         if not pids:
             return str(size)
         return f"{size - len(b''.join(pids))}+{len(pids) if len(pids) > 1 else ''}pid"
@@ -95,15 +97,14 @@ class Names:
             return "ptr"
         return f"&{known.setdefault(address, len(known) + 1)}"
 
-    def file(self, task: Task, fd: int) -> str | None:
-        """What an fd stands for; None if it is a file of the host, or not known yet."""
+    def fd(self, task: Task, fd: int) -> str | None:
+        """An fd and what it stands for, `5<eventfd>`; None if it is a file of the host, or not known yet."""
         file = task.fds.files.get(fd)
-        return None if file is None or file.host else self._described(file)
+        return None if file is None or file.host else f"{fd}<{self._described(file)}>"
 
     def _described(self, file: File) -> str:
         if isinstance(file, TimerFd):
-            clock = next((name for name, number in CLOCKS.items() if number == file.clock_id), "")
-            return f"{file.name}:{clock.removeprefix('CLOCK_')}"
+            return f"{file.name}:{CLOCK_NAMES.get(file.clock_id, '')}"
         if isinstance(file, PidFd):
             return f"{file.name}:{file.group.name}"
         return file.name
@@ -145,3 +146,10 @@ class Names:
             if fds:
                 return f"{task.name}'s {min(fds)}<{self._described(file)}>"
         return f"a {self._described(file)}"
+
+
+def _may_hold_pids(text: bytes) -> bool:
+    """Whether a search is worth its time."""
+    if b"/" not in text and b":" not in text and b"=" not in text:  # each of PID_MARKS has one of them
+        return False
+    return any(mark in text for mark in PID_MARKS)

@@ -9,7 +9,7 @@ What happens within a call (a signal that it sends, a task that it wakes) follow
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from tickless.abi.signal import signal_name
@@ -30,10 +30,11 @@ if TYPE_CHECKING:
 class Opened:
     """A call that has been made and has not returned."""
 
-    __slots__ = ("arguments", "call", "is_the_hosts", "printed")
+    __slots__ = ("arguments", "call", "is_the_hosts", "printed", "values")
 
-    def __init__(self, call: CallText, arguments: list[str | None]) -> None:
+    def __init__(self, call: CallText, values: Sequence[int], arguments: list[str | None]) -> None:
         self.call = call
+        self.values = values  # of all arguments, also of those that are not shown
         self.arguments = arguments  # None: not known before it returns
         self.is_the_hosts = False  # what it fills is Linux' affair, and not the same in every run
         self.printed: int | None = None  # how many arguments are on its first line; None: there is no line yet
@@ -54,7 +55,7 @@ class TextTrace:
         self.write = write
         self.calls = calls  # which ones are traced; the other events always are
         self.names = Names(kernel)
-        self._texts: dict[int, CallText] = {}  # by number, made when first needed
+        self._texts: dict[int, CallText | None] = {}  # by number, made when first needed; None: not traced
         self._opened: dict[Task, Opened] = {}
         self._woken_by: dict[Task, str] = {}
         self._entered: Task | None = None  # whose call is being served and has no line yet
@@ -63,14 +64,20 @@ class TextTrace:
     # Calls
 
     def call_entered(self, task: Task) -> None:
-        self.close()
+        if self._entered is not None:
+            self.close()
         assert task.call is not None, f"{task} has entered no call"
-        text = self._texts.get(task.call)
-        if text is None:
-            text = self._texts[task.call] = call_text(self.kernel.architecture, task.call)
-        if text.name in self.calls:
-            self._opened[task] = Opened(text, text.entered(task, self.names))
+        if task.call not in self._texts:
+            self._texts[task.call] = self._text_of(task.call)
+        text = self._texts[task.call]
+        if text is not None:
+            values = text.values(task.args)
+            self._opened[task] = Opened(text, values, text.entered(task, self.names, values))
             self._entered = task
+
+    def _text_of(self, number: int) -> CallText | None:
+        text = call_text(self.kernel.architecture, number)
+        return text if text.name in self.calls else None
 
     def call_blocked(self, task: Task) -> None:
         opened = self._opened.get(task)
@@ -86,9 +93,10 @@ class TextTrace:
         cause = self._woken_by.pop(task, "")
         if opened is None:
             return
-        call = opened.call
-        arguments = call.left(task, self.names, opened.arguments, PASS_ON if opened.is_the_hosts else answer)
-        result = call.result(task, self.names, answer)
+        call, values = opened.call, opened.values
+        filled = PASS_ON if opened.is_the_hosts else answer
+        arguments = call.left(task, self.names, values, opened.arguments, filled)
+        result = call.result(task, self.names, values, answer)
         if opened.printed is None:
             self._call_line(task, f"{call.name}({', '.join(arguments)}) = {result}")
         else:
@@ -164,7 +172,8 @@ class TextTrace:
         """The first line of a call goes before those of what it did."""
         self._entered = None
         self._write(task.name, text)
-        self._release()
+        if self._held:
+            self._release()
 
     def _release(self) -> None:
         held, self._held = self._held, []
@@ -181,7 +190,8 @@ class TextTrace:
         self.write(self._stamped(name, text))
 
     def _stamped(self, name: str, text: str) -> str:
-        seconds, nanoseconds = divmod(self.kernel.clock.now_ns - self.kernel.clock.start_ns, 10**9)
+        clock = self.kernel.clock
+        seconds, nanoseconds = divmod(clock.now_ns - clock.start_ns, 10**9)
         return f"{seconds:>5}.{nanoseconds:09} {name:<8} {text}"
 
 

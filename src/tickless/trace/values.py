@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from tickless.trace.names import Names
 
 COUNT = Struct("<Q")
+# Files of which all that is read or written is a count.
+COUNTERS = frozenset({EventFd, TimerFd})
 
 
 def show_futex_value(task: Task, address: int, value: int, names: Names, show: ShowValue) -> str:
@@ -57,14 +59,19 @@ def signed_32(register: int) -> int:
     return ((register & 0xFFFFFFFF) ^ 0x80000000) - 0x80000000
 
 
+def holds_count(task: Task, fd: int, size: int) -> bool:
+    """Whether so much of the file's data is a count, and no text."""
+    return size == COUNT.size and type(task.fds.files.get(fd)) in COUNTERS
+
+
 def show_buffer(task: Task, fd: int, data: bytes, names: Names) -> str:
     """Print what was read from a file, or written to one."""
     file = task.fds.files.get(fd)
+    if type(file) in COUNTERS and len(data) == COUNT.size:
+        return f"[{COUNT.unpack(data)[0]}]"
     if isinstance(file, SignalFd):
         records = range(0, len(data) - SIGNALFD_SIGINFO.size + 1, SIGNALFD_SIGINFO.size)
         return f"[{', '.join(_signal_record(data[start:], names) for start in records)}]"
-    if isinstance(file, EventFd | TimerFd) and len(data) == COUNT.size:
-        return f"[{COUNT.unpack(data)[0]}]"
     return _show_data(task, names.pids_named(data), names)
 
 

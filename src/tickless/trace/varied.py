@@ -80,7 +80,7 @@ _USED: dict[str, Callable[[Sequence[int]], Indices]] = {
 }
 
 
-def used_arguments(name: str, values: Sequence[int]) -> Indices:
-    """The places of the arguments that the call looks at."""
-    used = _USED.get(name)
-    return range(len(values)) if used is None else used(values)
+def used_by(name: str, count: int) -> Callable[[Sequence[int]], Indices]:
+    """A function that gives the places of the arguments that the call of `count` looks at, from their values."""
+    every = range(count)
+    return _USED.get(name, lambda values: every)
