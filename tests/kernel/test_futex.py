@@ -1,4 +1,4 @@
-"""futex(2): who sleeps, who is woken, how many are counted. tests/linux/futex_errors.c, futex_queue.c."""
+"""futex(2): who sleeps, who is woken, how many are counted. tests/linux/futex_queue.c, contracts/futex.c."""
 
 from __future__ import annotations
 
