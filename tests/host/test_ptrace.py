@@ -52,6 +52,8 @@ def test_requests_need_a_stopped_tracee(tracee: Traced) -> None:
 
     with pytest.raises(ProcessLookupError):  # ESRCH
         ptrace.getregs(tracee.pid)
+    with pytest.raises(ProcessLookupError):
+        ptrace.peek_register(tracee.pid, ptrace.REGISTERS.result)
     with pytest.raises(PermissionError):  # EPERM: it is traced already
         ptrace.seize(tracee.pid, OPTIONS)
 
@@ -115,11 +117,13 @@ def test_memory_and_registers_can_be_poked(tracee: Traced) -> None:
     tracee.wait()
     ptrace.poke_register(tracee.pid, names.result, -ENOENT)
     after = ptrace.getregs(tracee.pid)
+    peeked = ptrace.peek_register(tracee.pid, names.result)
     ptrace.poke_register(tracee.pid, names.result, 1234)
     ptrace.cont(tracee.pid)
 
     assert arguments == [11, 22, 33, 44, 55, 66]
     assert after.words[names.result] == 2**64 - ENOENT
+    assert peeked == -ENOENT
     assert after.words[names.instruction_pointer] == words[names.instruction_pointer]
     assert tracee.read_line() == "variable 99"
     assert tracee.read_line() == "result 1234"

@@ -69,17 +69,19 @@ class Events:
             return False
         return True
 
-    def wait_for(self, tid: int) -> int | None:
+    def wait_for(self, tid: int, *, is_there: bool = False) -> int | None:
         """The next event of one task, waited for if need be: its status. None if it has none any more.
 
         It may have ended and been taken in, or vanished without a status. That happens at exec, to the leader and to
         the thread that calls it: what follows has the leader's tid. So no wait is for one tid alone.
+        `is_there`: it was there since events were last collected. Then at least one is to come, its own or an exec's.
         """
         while (event := self.take(lambda other, status: other == tid)) is None:
-            if not is_traced(tid):
+            if not is_there and not is_traced(tid):
                 self.collect()
                 event = self.take(lambda other, status: other == tid)
                 return None if event is None else event[1]
+            is_there = False
             if not self.collect_one():
                 return None
         return event[1]

@@ -198,9 +198,9 @@ class LifeCycle:
     def _is_stop(self, tid: int, status: int) -> bool:
         return os.WIFSTOPPED(status)
 
-    def await_stop(self, task: Tracee) -> int | None:
+    def await_stop(self, task: Tracee, *, is_there: bool = False) -> int | None:
         """Wait for a stop that is on its way, without handling it: its status; None if the task ends instead."""
-        status = self.events.wait_for(task.tid)
+        status = self.events.wait_for(task.tid, is_there=is_there)
         if status is not None and not os.WIFSTOPPED(status):
             self.take_in(task.tid, status)
             return None

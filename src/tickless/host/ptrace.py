@@ -8,6 +8,7 @@ import ctypes
 import os
 from typing import NamedTuple
 
+PTRACE_PEEKUSER = 3
 PTRACE_POKEDATA = 5
 PTRACE_POKEUSER = 6
 PTRACE_CONT = 7
@@ -183,6 +184,20 @@ def getregs(pid: int) -> Registers:
 def setregs(pid: int, registers: Registers) -> None:
     iovec = _Iovec(ctypes.addressof(registers), ctypes.sizeof(registers))
     _request(PTRACE_SETREGSET, pid, NT_PRSTATUS, ctypes.addressof(iovec))
+
+
+def peek_register(pid: int, index: int) -> int:
+    """One register (an index from REGISTERS) as a signed 64-bit value: cheaper than all of them."""
+    if MACHINE == "x86_64":
+        # The value is the C library's result, so only errno tells a failure from -1. ptrace(2), return value
+        ctypes.set_errno(0)
+        value: int = _ptrace(PTRACE_PEEKUSER, pid, index * 8, 0)
+        if value == -1 and (error := ctypes.get_errno()):
+            raise OSError(error, os.strerror(error))
+        return value
+    # Other architectures have no PTRACE_PEEKUSER.
+    word = getregs(pid).words[index]
+    return (word ^ 1 << 63) - (1 << 63)
 
 
 def poke_register(pid: int, index: int, value: int) -> None:

@@ -37,7 +37,6 @@ UNTOLD = frozenset(
 # Calls that move as many bytes as their third argument says.
 MOVING = frozenset(number_of(ARCH, name) for name in ("read", "write", "pread64", "pwrite64", "recvfrom", "sendto"))
 AT_ONCE = 4096  # bytes that are moved without a look for signals
-SIGN = 1 << 63
 
 
 def may_be_told(task: Tracee) -> bool:
@@ -60,11 +59,10 @@ def pass_on_and_tell(supervisor: Supervisor, task: Tracee, answer: Answer) -> An
     """Let Linux make the call, and return what came of it; `answer`, if the task has died of it."""
     ptrace.interrupt(task.tid)
     supervisor.send(task, 0, 0, notify.CONTINUE)
-    status = supervisor.life.await_stop(task)
+    status = supervisor.life.await_stop(task, is_there=True)  # or `interrupt` had failed
     if status is None:
         return answer
-    word = ptrace.getregs(task.tid).words[ptrace.REGISTERS.result]
-    result = word - 2 * SIGN if word >= SIGN else word
+    result = ptrace.peek_register(task.tid, ptrace.REGISTERS.result)
     task.was_cut_short = -ERESTARTSYS >= result >= -ERESTART_RESTARTBLOCK
     supervisor.life.take_in(task.tid, status)
     return result

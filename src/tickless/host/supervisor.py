@@ -32,7 +32,7 @@ from tickless.host.shortage import FILES, is_shortage, refusing_clone
 from tickless.host.signal_stops import SignalStops
 from tickless.host.tracee import ELSEWHERE, IN_CALL, NEWBORN, STOPPED, Tracee
 from tickless.host.trapped import clock_read_numbers, memory_numbers
-from tickless.kernel.outcome import Answer, Result
+from tickless.kernel.outcome import PASS_ON, Answer, Result
 from tickless.kernel.task import BLOCKED, DEAD, READY, RUNNING
 
 if TYPE_CHECKING:
@@ -286,7 +286,7 @@ class Supervisor:
             self.attend()
         listener = self.kernel.listener
         if listener is not None:
-            if not isinstance(answer, int) and listener.wants_result(task) and may_be_told(task):
+            if answer is PASS_ON and listener.wants_result(task) and may_be_told(task):
                 listener.call_left(task, pass_on_and_tell(self, task, answer))
                 return
             listener.call_left(task, answer)

@@ -27,8 +27,8 @@ class LineWriter:
         if self.fd is None:
             return
         try:
-            while data:
-                data = data[os.write(self.fd, data) :]
+            while (written := os.write(self.fd, data)) < len(data):
+                data = data[written:]
         except OSError as error:
             self.close()
             self.complain(f"the trace ends here: {error.strerror}")
