@@ -114,6 +114,8 @@ class CallText:
         self.values = _compiled([one.decode for one in self.parameters])
         kind = declaration.returns.kind if declaration else "value"
         self.returns = "pid" if name in PIDS else "address" if name in ADDRESSES else kind
+        means_more = self.data is not None or self._read_and_filled or name == "fcntl"
+        self._is_number = self.returns == "value" and not means_more
 
     # When it is made
 
@@ -199,7 +201,7 @@ class CallText:
             return "?"
         if -4096 < answer < 0:
             return _failure(answer)
-        if self.returns == "value" and self.data is None and not self._read_and_filled and self.name != "fcntl":
+        if self._is_number:
             return str(answer)
         if self.returns == "pid" or (self.name == "fcntl" and values[1] == F_GETOWN):
             return names.pid(answer)
@@ -207,7 +209,8 @@ class CallText:
             return names.pointer(task, answer)
         if self.returns == "fd" and (known := names.fd(task, answer)):
             return known
-        return f"{self._size(task, names, values, answer)}{self._changed(task, names, values, answer)}"
+        size = self._size(task, names, values, answer)
+        return size + self._changed(task, names, values, answer) if self._read_and_filled else size
 
     def _size(self, task: Task, names: Names, values: Sequence[int], size: int) -> str:
         """A number of bytes that the call moves, or any number that another call returns."""
