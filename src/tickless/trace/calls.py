@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Sequence
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from tickless.abi.errno import (
     ERESTART_RESTARTBLOCK,
@@ -169,8 +169,8 @@ class CallText:
         self, task: Task, names: Names, values: Sequence[int], shown: list[str | None], answer: Answer
     ) -> list[str]:
         """The text of all arguments, now that the call has filled what it fills."""
-        if not self.declared:
-            return ["..."]
+        if None not in shown:
+            return cast("list[str]", shown)
         return [
             self._after(task, names, index, values, answer) if text is None else text
             for index, text in zip(self._used(values), shown, strict=True)
