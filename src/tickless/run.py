@@ -60,6 +60,7 @@ class RunConfig:
     trace_calls: Calls | None = None  # of these calls; None: of all that are served
     count_calls: bool = False  # for Outcome.calls and passed_on
     on_refused: Callable[[Task, Unserved], object] | None = None
+    on_silence: Callable[[Sequence[str]], object] | None = None  # only the outside can go on: who waits for what
     on_start: Callable[[Supervisor], object] | None = None  # before the program's first call
 
 
@@ -139,6 +140,8 @@ def _launch(config: RunConfig, inherited: Inherited, kernel: Kernel, cpu: int | 
     pass_on_unserved(kernel.table, trap_also)
     supervisor.idle.grace_s = config.grace_ns / 1e9
     supervisor.idle.external = config.external
+    if (told := config.on_silence) is not None:
+        supervisor.idle.on_silence = lambda: told(describe_blocked(kernel))
     if config.speed is not None:
         from tickless.host.pace import Pace
 

@@ -1,6 +1,7 @@
 """A run in which everybody waits for the others over sockets or locks ends, and says who waits for what."""
 
 import fcntl
+import os
 import socket
 import subprocess
 import sys
@@ -49,6 +50,43 @@ def test_it_is_found_for_an_ordinary_user(kind: str, tmp_path: Path) -> None:
     ended = run(["sh", "-c", inside, "sh", *ORDINARY, "--", *stuck(kind)], folder)
 
     assert ended.status == DEADLOCK, ended.stderr
+
+
+def test_a_fifo_that_nobody_opens_is_named(tmp_path: Path) -> None:
+    command = tickless(["cat", "fifo"], ["--no-external"])
+
+    ended = run(["sh", "-c", 'mkfifo fifo; exec "$@"', "sh", *command], tmp_path / "run")
+
+    assert ended.status == DEADLOCK, ended.stderr
+    assert "main waits in openat of fifo" in ended.stderr
+
+
+def test_a_silent_outside_is_told_of_and_may_still_come(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "fifo")
+    with subprocess.Popen(
+        tickless(["cat", "fifo"]), cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as waiting:
+        assert waiting.stderr is not None
+        told = [waiting.stderr.readline() for _ in range(2)]
+        (tmp_path / "fifo").write_text("late\n")
+        output, more = waiting.communicate(timeout=60)
+
+    assert "only the outside can go on from here" in told[0]
+    assert "main waits in openat of fifo" in told[1]
+    assert (output, more, waiting.returncode) == ("late\n", "", 0)
+
+
+@pytest.mark.parametrize(
+    ("call", "object_", "remove"),
+    [("semop", "semaphore set", "--semaphore-id"), ("msgrcv", "message queue", "--queue-id")],
+)
+def test_what_is_waited_for_has_a_name(call: str, object_: str, remove: str, tmp_path: Path) -> None:
+    ended = run(tickless(stuck(call), ["--no-external"]), tmp_path / "run")
+
+    assert ended.status == DEADLOCK, ended.stderr
+    number = int(ended.stdout)
+    subprocess.run(["ipcrm", remove, str(number)], check=True)
+    assert f"main waits in {call} of {object_} {number}\n" in ended.stderr
 
 
 def waits_for_the_outside(ended: Ended) -> bool:

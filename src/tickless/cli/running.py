@@ -99,6 +99,7 @@ def make_config(inherited: Inherited, argv: Sequence[str], options: dict[str, An
         count_calls=options["stats"] or options["json"] is not None,
         trace_calls=options["expression"],
         on_refused=None if options["quiet"] else _say_refused,
+        on_silence=None if options["quiet"] else _say_silence,
     )
     if options["start"] is not None:
         config.start_realtime_ns = options["start"]
@@ -154,6 +155,16 @@ def _say_refused(task: Task, unserved: Unserved) -> None:
     say(f"{unserved.id}: {unserved.what} is not served ({task.name}); {happens}")
 
 
+def _say_silence(blocked: Sequence[str]) -> None:
+    say("only the outside can go on from here, and is silent; --no-external ends the run instead of waiting for it")
+    _say_blocked(blocked)
+
+
+def _say_blocked(blocked: Sequence[str]) -> None:
+    for line in blocked:
+        say(f"  {line}")
+
+
 def open_report(options: dict[str, Any]) -> JsonReport | None:
     """What --json writes to. Raises: click.UsageError."""
     if options["json"] is None:
@@ -183,8 +194,7 @@ def finish(
 def _tell(outcome: Outcome, options: dict[str, Any]) -> None:
     if outcome.outcome == "deadlock":
         say("deadlock: nothing can happen any more")
-        for line in outcome.blocked:
-            say(f"  {line}")
+        _say_blocked(outcome.blocked)
     elif outcome.outcome == "timeout":
         say("the run took longer than --timeout allows, and was ended")
     if options["stats"] or options["verbose"]:

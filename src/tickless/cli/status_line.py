@@ -51,6 +51,8 @@ class StatusLine:
         config.on_start = self.start
         if config.on_refused is not None:
             config.on_refused = self._going_before(config.on_refused)
+        if config.on_silence is not None:
+            config.on_silence = self._going_before(config.on_silence)
         if config.trace_to is not None:
             config.trace_to.complain = self._going_before(config.trace_to.complain)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from tickless.host import notify
@@ -22,6 +23,8 @@ BLOCKED = "a task blocked in the host"
 OUTSIDE_S = 0.05
 # The same where the host tells us nothing, and we have to try again.
 RETRY_S = 0.01
+# Real time without anything after which it is told that the outside is waited for.
+SILENCE_S = 5.0
 
 
 class Idle:
@@ -39,6 +42,9 @@ class Idle:
         # What is on its way by SCM_RIGHTS is in no task's table: nothing tells who will have it.
         self.may_have_sent_files = False
         self._asked = (-1, -1)
+        # Called once, when the outside has been waited for in vain for a while.
+        self.on_silence: Callable[[], object] | None = None
+        self._silent_since = (-1, 0.0)  # after which call, at which second
 
     def wait(self) -> None:
         """Hear the host; if it has nothing to say, jump to the next deadline; if there is none, wait for outside."""
@@ -109,8 +115,18 @@ class Idle:
         if not supervisor.in_host and not (self.external and self._outside_can_end_it()):
             supervisor.end("deadlock")
             return
+        self._tell_of_silence()
         supervisor.poll_host(RETRY_S if supervisor.in_host or supervisor.retries else OUTSIDE_S)
         supervisor.attention = True
+
+    def _tell_of_silence(self) -> None:
+        last, since = self._silent_since
+        now = time.monotonic()
+        if last != self.supervisor.notification:
+            self._silent_since = (self.supervisor.notification, now)
+        elif self.on_silence is not None and now - since > SILENCE_S:
+            self.on_silence()
+            self.on_silence = None
 
     def _outside_can_end_it(self) -> bool:
         """Whether somebody waits for a host file, a lock or the like that the outside has a hand in."""

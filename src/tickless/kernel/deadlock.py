@@ -32,10 +32,12 @@ if TYPE_CHECKING:
 OF_A_FILE = (
     *("read", "readv", "pread64", "preadv", "preadv2", "write", "writev", "pwrite64", "pwritev", "pwritev2"),
     *("recvfrom", "recvmsg", "recvmmsg", "sendto", "sendmsg", "sendmmsg", "accept", "accept4", "connect"),
-    *("epoll_wait", "epoll_pwait", "epoll_pwait2", "flock", "fcntl"),
+    *("epoll_wait", "epoll_pwait", "epoll_pwait2", "flock", "fcntl", "mq_timedsend", "mq_timedreceive"),
 )
 # Where a pthread_mutex_t of glibc, or of musl, has its owner's tid: next to the word that its waiters sleep on.
 OWNER_OFFSET = 8
+# How much of a file's name is told.
+LONGEST_NAME = 200
 # How much of a list of fds is looked at.
 MOST_FDS = 64
 FD_WORD = Struct("<Q")
@@ -61,6 +63,10 @@ class _Report:
             **dict.fromkeys(("pause", "rt_sigsuspend"), lambda task: "for a signal"),
             "rt_sigtimedwait": self._signals,
             "futex": self._word,
+            "open": lambda task: self._path(task, task.args[0]),
+            **dict.fromkeys(("openat", "openat2"), lambda task: self._path(task, task.args[1])),
+            **dict.fromkeys(("semop", "semtimedop"), lambda task: f"of semaphore set {task.args[0]}"),
+            **dict.fromkeys(("msgsnd", "msgrcv"), lambda task: f"of message queue {task.args[0]}"),
         }
 
     def describe(self, task: Task) -> str:
@@ -154,6 +160,13 @@ class _Report:
         return f"of {_join(self._named(task, fd) for fd in fds)}" if fds else ""
 
     # Other things
+
+    def _path(self, task: Task, address: int) -> str:
+        """A file as the call names it."""
+        name = bytearray()
+        while len(name) < LONGEST_NAME and (byte := task.memory.copy_in(address + len(name), 1)) != b"\0":
+            name += byte
+        return f"of {name.decode(errors='backslashreplace')}"
 
     def _children(self, task: Task) -> str:
         """The living children that the wait is for."""

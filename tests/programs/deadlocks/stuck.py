@@ -1,10 +1,12 @@
 """Two processes that wait for each other over what the host has: `stuck.py KIND`. Neither has a time-out."""
 
 import asyncio
+import ctypes
 import fcntl
 import os
 import select
 import socket
+import struct
 import sys
 from pathlib import Path
 
@@ -97,6 +99,25 @@ def sent_away() -> None:
     left, right = socket.socketpair()
     socket.send_fds(socket.socket(fileno=0), [b"."], [right.fileno()])
     left.recv(1)
+
+
+SEMOP, MSGRCV = 65, 70  # x86-64's
+IPC_PRIVATE = 0
+libc = ctypes.CDLL(None)
+
+
+def semop() -> None:
+    """Nobody adds to the semaphore. The set has to be removed afterwards: it is the first line."""
+    semaphores = libc.semget(IPC_PRIVATE, 1, 0o600)
+    print(semaphores, flush=True)
+    libc.syscall(SEMOP, semaphores, struct.pack("Hhh", 0, -1, 0), 1)
+
+
+def msgrcv() -> None:
+    """Nobody sends. The queue has to be removed afterwards: it is the first line."""
+    queue = libc.msgget(IPC_PRIVATE, 0o600)
+    print(queue, flush=True)
+    libc.syscall(MSGRCV, queue, ctypes.create_string_buffer(16), 8, 0, 0)
 
 
 if __name__ == "__main__":
