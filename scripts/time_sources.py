@@ -76,7 +76,7 @@ TIME_SOURCES = (
         ("st_mtime of a new file", "stx_btime of a new file", "futimens NULL", "futimens UTIME_NOW"),
         "host",
         "all of them from one clock, so that `make` and caches, which compare files with each other, are right. Age "
-        "against CLOCK_REALTIME is wrong: start with `--start now` if a program computes it",
+        "against CLOCK_REALTIME is wrong, unless by [`--file-times virtual`](file-times.md)",
     ),
     TimeSource(
         "File times that the program gives: `utimensat`, `utimes`, `touch -d`",

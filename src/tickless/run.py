@@ -53,6 +53,7 @@ class RunConfig:
     seed: int | None = None  # None: first come, first served
     grace_ns: int = 0  # real time
     external: bool = True
+    virtual_file_times: bool = False
     call_cost_ns: int = CALL_COST_NS
     timeout_ns: int | None = None  # real time
     listener: Listener | None = None
@@ -123,7 +124,7 @@ def run(config: RunConfig, inherited: Inherited | None = None) -> Outcome:
 
 def _launch(config: RunConfig, inherited: Inherited, kernel: Kernel, cpu: int | None) -> Supervisor:
     """PROGRAM before its first instruction, and the supervisor that serves it."""
-    trap_also = config.trace_calls.to_trap() if config.trace_calls else ()
+    trap_also = _to_trap(config)
     env = inherited.environment if config.env is None else config.env
     launched = launch(config.argv, env, config.cwd, trapped_filter(trap_also), cpu, inherited, virtual_tsc=True)
     raise_descriptor_limit()
@@ -146,7 +147,21 @@ def _launch(config: RunConfig, inherited: Inherited, kernel: Kernel, cpu: int | 
         from tickless.host.pace import Pace
 
         supervisor.idle.pace = Pace(kernel.clock.now_ns, config.speed)
+    if config.virtual_file_times:
+        from tickless.host.file_times import FileTimes
+
+        FileTimes(kernel.clock, supervisor.idle).attend(kernel.table)
     return supervisor
+
+
+def _to_trap(config: RunConfig) -> frozenset[str]:
+    """The calls that have to be seen though the host does them."""
+    names = config.trace_calls.to_trap() if config.trace_calls else frozenset[str]()
+    if config.virtual_file_times:
+        from tickless.host.file_times import TRAPPED
+
+        names |= TRAPPED
+    return names
 
 
 def _served_last(kernel: Kernel) -> str:

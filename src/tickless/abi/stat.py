@@ -49,6 +49,10 @@ STAT_AARCH64 = Struct("<QQIIIIQ8xqi4xqqQqQqQ8x")
 # mtime as seconds and nanoseconds, rdev and dev as major and minor, mnt_id
 STATX = Struct("<IIQIIIH2xQQQQqI4xqI4xqI4xqI4xIIIIQ104x")
 
+# Where the two have their times: s and ns, 16 bytes each.
+STAT_TIMES = (72, 88, 104)  # on all 64-bit architectures here
+STATX_TIMES = (64, 80, 96, 112)
+
 BLOCK_SIZE = 512  # what st_blocks counts
 
 

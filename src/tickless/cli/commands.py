@@ -149,6 +149,12 @@ OPTIONS = (
     _option("--grace", type=SPAN, metavar="SPAN", help="Real time that each jump waits for input from outside. [0]"),
     _flag("--no-external", help="Never wait for input from outside."),
     _option("--call-cost", type=SPAN, metavar="SPAN", help="Virtual time that a served call takes. [1us]"),
+    _option(
+        "--file-times",
+        type=click.Choice(["host", "virtual"]),
+        metavar="host|virtual",
+        help="Whether stat tells when files were changed by the host's clock, or by the virtual one. [host]",
+    ),
     _option("--timeout", type=SPAN, metavar="SPAN", help="End the run after this much real time (status 124)."),
     _option("--env", "-E", type=VARIABLE, multiple=True, metavar="NAME=VALUE", help="Set a variable. Repeatable."),
     _option("--chdir", type=click.STRING, metavar="DIR", help="Start PROGRAM in this folder."),

@@ -95,6 +95,7 @@ def make_config(inherited: Inherited, argv: Sequence[str], options: dict[str, An
         seed=options["seed"],
         grace_ns=options["grace"] or 0,
         external=not options["no_external"],
+        virtual_file_times=options["file_times"] == "virtual",
         timeout_ns=options["timeout"],
         count_calls=options["stats"] or options["json"] is not None,
         trace_calls=options["expression"],

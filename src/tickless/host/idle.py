@@ -35,6 +35,7 @@ class Idle:
         self.grace_s = 0.0  # real time that each jump waits for input from outside
         self.external = True  # whether input from outside is waited for at all
         self.pace: Pace | None = None  # None: the clock jumps
+        self.before_jump: Callable[[], object] | None = None
         self.held_by: dict[str, float] = {}  # what held the clock, s of real time
         self.in_flight = InFlight(self)
         # Whether the outside can end a wait, and when that was found out: after which call, at which second.
@@ -58,8 +59,14 @@ class Idle:
             return
         else:
             self.in_flight.written.clear()
-            if not supervisor.kernel.jump():
+            if not self.jump():
                 self._wait_for_outside()
+
+    def jump(self) -> bool:
+        """Go to the next deadline; False if there is none."""
+        if self.before_jump is not None:
+            self.before_jump()
+        return self.supervisor.kernel.jump()
 
     def _is_held(self) -> object:
         """Whether time must not go on yet. Most of what may hold it is seldom there, and asked only then."""

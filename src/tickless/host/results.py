@@ -1,4 +1,4 @@
-"""What a call that is left to Linux returned, for a trace: the task is stopped behind it. ptrace(2)
+"""What a call that is left to Linux returned, for a trace or to be amended: the task is stopped behind it. ptrace(2)
 
 A stop is asked for before the call is let go, so it comes as soon as the call is over. A call that looks for signals
 may be cut short by it; Linux then makes it again, and that time it is let go without a stop. One that would then return
@@ -19,7 +19,8 @@ from tickless.host import notify, ptrace
 if TYPE_CHECKING:
     from tickless.host.supervisor import Supervisor
     from tickless.host.tracee import Tracee
-    from tickless.kernel.outcome import Answer
+    from tickless.kernel.kernel import Listener
+    from tickless.kernel.outcome import Answer, PassOn
 
 # Calls that other stops belong to, that may wait, or that look for signals between the pieces of what they move.
 UNTOLD = frozenset(
@@ -39,8 +40,14 @@ MOVING = frozenset(number_of(ARCH, name) for name in ("read", "write", "pread64"
 AT_ONCE = 4096  # bytes that are moved without a look for signals
 
 
-def may_be_told(task: Tracee) -> bool:
-    """Whether the call that the task is in can be stopped behind, and was not cut short by that before."""
+def is_to_be_told(listener: Listener | None, task: Tracee, answer: PassOn) -> bool:
+    """Whether somebody wants what Linux will return, and the task can be stopped behind its call."""
+    wanted = answer.amend is not None or (listener is not None and listener.wants_result(task))
+    return wanted and _may_be_stopped_behind(task)
+
+
+def _may_be_stopped_behind(task: Tracee) -> bool:
+    """Whether a stop changes nothing of the call, which was not cut short by one before."""
     cut_short, task.was_cut_short = task.was_cut_short, False
     if cut_short or task.call in UNTOLD:
         return False
@@ -55,8 +62,8 @@ def _is_on_disk(task: Tracee) -> bool:
         return False
 
 
-def pass_on_and_tell(supervisor: Supervisor, task: Tracee, answer: Answer) -> Answer:
-    """Let Linux make the call, and return what came of it; `answer`, if the task has died of it."""
+def pass_on_and_tell(supervisor: Supervisor, task: Tracee, answer: PassOn) -> Answer:
+    """Let Linux make the call, amend it, and return what came of it; `answer`, if the task has died of it."""
     ptrace.interrupt(task.tid)
     supervisor.send(task, 0, 0, notify.CONTINUE)
     status = supervisor.life.await_stop(task, is_there=True)  # or `interrupt` had failed
@@ -64,5 +71,7 @@ def pass_on_and_tell(supervisor: Supervisor, task: Tracee, answer: Answer) -> An
         return answer
     result = ptrace.peek_register(task.tid, ptrace.REGISTERS.result)
     task.was_cut_short = -ERESTARTSYS >= result >= -ERESTART_RESTARTBLOCK
+    if answer.amend is not None and result >= 0:
+        answer.amend(task)
     supervisor.life.take_in(task.tid, status)
     return result

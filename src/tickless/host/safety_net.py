@@ -119,7 +119,7 @@ class SafetyNet:
         kernel.name_once(task, SPINNING)
         self._call_ns += TICK_NS
         task.clock.revoke()
-        kernel.jump()
+        self.supervisor.idle.jump()
 
     def _stop(self, task: Tracee) -> None:
         """Take the token from a task that computes."""

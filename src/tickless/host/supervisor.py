@@ -24,7 +24,7 @@ from tickless.host.outside import Outside
 from tickless.host.placeholder import Placeholders
 from tickless.host.processes import Processes
 from tickless.host.readiness import Readiness
-from tickless.host.results import may_be_told, pass_on_and_tell
+from tickless.host.results import is_to_be_told, pass_on_and_tell
 from tickless.host.retries import Retries
 from tickless.host.safety_net import SafetyNet
 from tickless.host.serve import serve_calls
@@ -32,7 +32,7 @@ from tickless.host.shortage import FILES, is_shortage, refusing_clone
 from tickless.host.signal_stops import SignalStops
 from tickless.host.tracee import ELSEWHERE, IN_CALL, NEWBORN, STOPPED, Tracee
 from tickless.host.trapped import clock_read_numbers, memory_numbers
-from tickless.kernel.outcome import PASS_ON, Answer, Result
+from tickless.kernel.outcome import Answer, Result
 from tickless.kernel.task import BLOCKED, DEAD, READY, RUNNING
 
 if TYPE_CHECKING:
@@ -285,10 +285,12 @@ class Supervisor:
         if self.life.deaths.dying:
             self.attend()
         listener = self.kernel.listener
+        if not isinstance(answer, int) and is_to_be_told(self.kernel.listener, task, answer):
+            result = pass_on_and_tell(self, task, answer)
+            if listener is not None:
+                listener.call_left(task, result)
+            return
         if listener is not None:
-            if answer is PASS_ON and listener.wants_result(task) and may_be_told(task):
-                listener.call_left(task, pass_on_and_tell(self, task, answer))
-                return
             listener.call_left(task, answer)
         if task.state is DEAD:
             return

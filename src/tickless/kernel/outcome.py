@@ -1,14 +1,22 @@
 """A call returns a value, raises Errno, blocks (a generator), or is the host's to do (PASS_ON)."""
 
-from collections.abc import Generator
-from typing import Final, final
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from typing import TYPE_CHECKING, Final, final
+
+if TYPE_CHECKING:
+    from tickless.kernel.task import Task
 
 
 @final
 class PassOn:
-    """The host kernel does this call."""
+    """The host kernel does this call; `amend` then changes what it has told the task."""
 
-    __slots__ = ()
+    __slots__ = ("amend",)
+
+    def __init__(self, amend: Callable[[Task], object] | None = None) -> None:
+        self.amend = amend
 
     def __repr__(self) -> str:
         return "PASS_ON"
