@@ -284,15 +284,12 @@ class Supervisor:
             return
         if self.life.deaths.dying:
             self.attend()
-        listener = self.kernel.listener
-        if not isinstance(answer, int) and is_to_be_told(self.kernel.listener, task, answer):
-            result = pass_on_and_tell(self, task, answer)
-            if listener is not None:
-                listener.call_left(task, result)
-            return
+        listener, answered = self.kernel.listener, False
+        if not isinstance(answer, int) and is_to_be_told(listener, task, answer):
+            answer, answered = pass_on_and_tell(self, task, answer), True
         if listener is not None:
             listener.call_left(task, answer)
-        if task.state is DEAD:
+        if answered or task.state is DEAD:
             return
         if not isinstance(answer, int):
             self.send(task, 0, 0, notify.CONTINUE)
