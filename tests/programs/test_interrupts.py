@@ -3,6 +3,7 @@
 import os
 import signal
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -137,3 +138,42 @@ def test_tasks_that_compute_have_their_turns(tmp_path: Path) -> None:
 
     assert ended.stdout == "both have ended: 3\nthe flag was seen\n"
     assert ended.status == 0
+
+
+STOPPING = (signal.SIGTSTP, signal.SIGTTIN, signal.SIGTTOU)
+OBEYS = """
+import os, signal, sys
+os.setpgid(0, 0)  # tickless could let it go on: it is no orphan, which nothing but SIGSTOP stops
+sys.stdin.readline()
+signal.signal(signal.{name}, signal.SIG_IGN)
+print(os.getpid(), flush=True)
+sys.stdin.readline()
+print("goes on", flush=True)
+"""
+
+
+@pytest.mark.parametrize("number", STOPPING, ids=[number.name for number in STOPPING])
+def test_a_stop_from_outside_that_the_program_ignores_does_not_stop_it(number: signal.Signals, tmp_path: Path) -> None:
+    """As a shell does that reads a line at a terminal whose user presses Ctrl-Z."""
+    script = [sys.executable, "-Sc", OBEYS.format(name=number.name)]
+    with running(tickless(script, ["-o", str(tmp_path / "trace")]), tmp_path / "run") as process:
+        assert process.stdin is not None
+        process.stdin.write("first\n")
+        process.stdin.flush()
+        os.kill(int(next_line(process)), number)
+        process.stdin.write("second\n")
+        process.stdin.close()
+
+        assert next_line(process) == "goes on\n"
+        assert process.wait(LIMIT_S) == 0
+    assert f"{number.name} {{" not in (tmp_path / "trace").read_text()
+
+
+def test_the_trace_tells_when_a_process_stops_and_goes_on(tmp_path: Path) -> None:
+    script = "sleep 1h & kill -STOP $!; sleep 1; kill -CONT $!; wait"
+
+    run_virtually(["sh", "-c", script], tmp_path, ["-o", str(tmp_path / "trace")])
+
+    told = [line.split(maxsplit=1)[1] for line in (tmp_path / "trace").read_text().splitlines()]
+    kept = [line for line in told if line.startswith("main.1 ") and line.endswith(("stopped by SIGSTOP", "continued"))]
+    assert [line.split(maxsplit=1)[1] for line in kept] == ["... stopped by SIGSTOP", "... continued"]

@@ -54,14 +54,25 @@ class SignalStops:
             signo = 0
         elif ours is not None and not isinstance(ours, OutsideSigInfo):
             ptrace.setsiginfo(task.tid, ours.pack())
-        if signo and sigmask(signo) & STOPPING_BY_DEFAULT & ~task.signals.caught():
-            task.group.stop(signo)  # a stop is virtual: the host must never see it
-            signo = 0
+        if signo and sigmask(signo) & STOPPING_BY_DEFAULT:
+            signo = self._stop_or_not(task, signo)
         if signo:
             told = theirs if ours is None or isinstance(ours, OutsideSigInfo) else ours
             self.supervisor.kernel.signal_delivered(task, told)
         task.injected = signo
         self.supervisor.life.stopped(task)
+
+    def _stop_or_not(self, task: Tracee, signo: int) -> int:
+        """Stop the process, if that is what the signal does: the signal that is left to be delivered, 0 for none.
+
+        A stop is virtual: the host must never see it. Of a traced task it delivers what is ignored as well.
+        """
+        *_, ignored, caught = task.signals.read_masks()
+        if sigmask(signo) & caught:
+            return signo
+        if not sigmask(signo) & ignored:
+            task.group.stop(signo)
+        return 0
 
     def _read_tsc(self, task: Tracee, fault: SigInfo) -> bool:
         """A fault on rdtsc: it tells virtual time, and takes as long as any read of the clock."""

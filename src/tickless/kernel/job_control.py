@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, cast
 
 from tickless.abi.errno import ERESTART_RESTARTBLOCK, ERESTARTSYS
 from tickless.abi.siginfo import CLD_CONTINUED, CLD_STOPPED
-from tickless.abi.signal import SIGCONT, SIGSTOP
+from tickless.abi.signal import SIGCONT, SIGSTOP, signal_name
 from tickless.kernel import process
 from tickless.kernel.outcome import Answer, Blocked, PassOn, Result
 from tickless.kernel.task import BLOCKED, READY
@@ -33,6 +33,7 @@ def stop(group: ThreadGroup, signo: int) -> None:
     group.stopped_by = signo
     group.stop_unreported = True
     group.continue_unreported = False
+    _note(group, f"stopped by {signal_name(signo)}")
     for task in tuple(group.threads):
         if task.state is BLOCKED and task.interrupted_as:
             _end_sleep(task)
@@ -46,11 +47,17 @@ def resume_stopped(group: ThreadGroup) -> None:
     group.stopped_by = 0
     group.stop_unreported = False
     group.continue_unreported = True
+    _note(group, "continued")
     held, group.held = group.held, []
     group.kernel.ready.extend(task for task in held if task.state is READY)
     for task in tuple(group.threads):
         group.kernel.make_ready(task)
     process.notify_parent(group, CLD_CONTINUED, SIGCONT)
+
+
+def _note(group: ThreadGroup, what: str) -> None:
+    if group.kernel.listener is not None and group.threads:
+        group.kernel.listener.noted(group.threads[0], what)
 
 
 def answer_when_continued(task: Task, answer: int) -> Result:
