@@ -1,0 +1,42 @@
+"""CPython's own tests of what waits: Debian's packaged test suite, with Debian's Python."""
+
+from __future__ import annotations
+
+import subprocess
+from functools import cache
+from pathlib import Path
+
+from suites.model import Difference, Family, Piece, cases_of_lines
+
+PYTHON = "/usr/bin/python3"
+REPORTER = Path(__file__).parent / "reporters" / "unittest_lines.py"
+MODULES = [
+    *("selectors", "epoll", "poll", "select", "signal", "threadsignals", "eintr", "subprocess", "threading", "time"),
+    *("os", "posix", "queue", "concurrent_futures"),
+    *(f"multiprocessing_{way}" for way in ("fork", "forkserver", "spawn", "main_handling")),
+]
+DIFFERENCES: dict[str, Difference] = {}
+
+
+@cache
+def version() -> str:
+    told = subprocess.run(
+        [PYTHON, "-c", "import sys; print('%d.%d' % sys.version_info[:2])"], capture_output=True, text=True
+    )
+    return told.stdout.strip()
+
+
+def pieces() -> list[Piece]:
+    folder = Path(f"/usr/lib/python{version()}/test")
+    asyncio = sorted(path.stem for path in (folder / "test_asyncio").glob("test_*.py"))
+    return [
+        *(piece(f"test_{module}", f"test_{module}") for module in MODULES),
+        *(piece("test_asyncio", f"test_asyncio.{module}") for module in asyncio),
+    ]
+
+
+def piece(suite: str, module: str) -> Piece:
+    return Piece(suite, module, (PYTHON, str(REPORTER), f"test.{module}"), cases_of_lines, limit_s=600)
+
+
+FAMILY = Family("cpython", (f"libpython{version()}-testsuite",), pieces, DIFFERENCES)

@@ -1,0 +1,33 @@
+"""All families, and how what they need is installed."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Sequence
+
+from suites import cpython, systemd
+from suites.model import Family
+
+FAMILIES: dict[str, Family] = {family.name: family for family in (cpython.FAMILY, systemd.FAMILY)}
+
+
+def prepare(family: Family) -> None:
+    """Install Debian's packages that are missing, by name."""
+    missing = [package for package in family.packages if not _is_installed(package)]
+    if not missing:
+        return
+    as_root = [] if os.geteuid() == 0 else ["sudo"]
+    print(f"suites: installing {' '.join(missing)}")
+    _quietly([*as_root, "apt-get", "-qq", "update"])
+    install = ["env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "-qq", "-y", "install", "--no-install-recommends"]
+    _quietly([*as_root, *install, *missing])
+
+
+def _is_installed(package: str) -> bool:
+    told = subprocess.run(["dpkg-query", "-W", "-f", "${db:Status-Status}", package], capture_output=True, text=True)
+    return told.stdout == "installed"
+
+
+def _quietly(command: Sequence[str]) -> None:
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
