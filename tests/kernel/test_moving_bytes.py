@@ -20,7 +20,7 @@ from tickless.abi.fcntl import (
     UIO_MAXIOV,
 )
 from tickless.abi.signal import SIGPIPE
-from tickless.abi.socket import MSG_DONTWAIT
+from tickless.abi.socket import MSG_DONTWAIT, MSG_ERRQUEUE, MSG_OOB
 from tickless.kernel.machine import Machine, OwnTask
 from tickless.kernel.outcome import PASS_ON
 from tickless.kernel.socket_calls import MSGHDR_CONTROLLEN
@@ -212,6 +212,8 @@ def test_the_host_knows_how_to_connect(task: OwnTask) -> None:
         ("pwritev2", (BAD, 1, -1, 0, RWF_NOWAIT)),
         ("recvfrom", (BAD, 1, MSG_DONTWAIT, 0, 0)),
         ("recvmsg", (BAD, MSG_DONTWAIT)),
+        ("recvfrom", (BAD, 1, MSG_OOB, 0, 0)),
+        ("recvmsg", (BAD, MSG_ERRQUEUE)),
         ("sendto", (BAD, 1, MSG_DONTWAIT, 0, 0)),
         ("copy_file_range", (0, 0, 0, 1, 0)),
         ("splice", (0, 0, 0, 1, SPLICE_F_NONBLOCK)),

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from tickless.abi.epoll import EPOLLIN, EPOLLOUT
 from tickless.abi.errno import ENOTSOCK
-from tickless.abi.socket import MSG_DONTWAIT
+from tickless.abi.socket import MSG_DONTWAIT, MSG_ERRQUEUE, MSG_OOB
 from tickless.abi.types import U32, Address, BufferOut, BufferPtr, Fd, IntPtr, MsgFlags, Size, TimespecPtr
 from tickless.kernel.errors import Errno
 from tickless.kernel.host_file import HostFile
@@ -16,6 +16,8 @@ from tickless.kernel.registry import syscall
 if TYPE_CHECKING:
     from tickless.kernel.task import Task
 
+# Urgent data and errors are there or not: nobody waits for them. recv(2)
+RECEIVED_AT_ONCE = MSG_DONTWAIT | MSG_OOB | MSG_ERRQUEUE
 # The offset of msg_controllen, 8 bytes, in a struct msghdr.
 MSGHDR_CONTROLLEN = 40
 
@@ -43,25 +45,25 @@ def recvfrom(
     task: Task, fd: Fd, buf: BufferOut, size: Size, flags: MsgFlags, address: Address, length: IntPtr
 ) -> Result:
     """Receive what has come."""
-    return _when_ready(task, fd, EPOLLIN, flags)
+    return _when_ready(task, fd, EPOLLIN, at_once=flags & RECEIVED_AT_ONCE)
 
 
 @syscall
 def recvmsg(task: Task, fd: Fd, message: Address, flags: MsgFlags) -> Result:
     """`recvfrom` into several buffers, with ancillary data."""
-    return _when_ready(task, fd, EPOLLIN, flags)
+    return _when_ready(task, fd, EPOLLIN, at_once=flags & RECEIVED_AT_ONCE)
 
 
 @syscall
 def recvmmsg(task: Task, fd: Fd, messages: Address, count: U32, flags: MsgFlags, timeout: TimespecPtr) -> Result:
     """Several `recvmsg` in one call."""
-    return _when_ready(task, fd, EPOLLIN, flags)
+    return _when_ready(task, fd, EPOLLIN, at_once=flags & RECEIVED_AT_ONCE)
 
 
 @syscall
 def sendto(task: Task, fd: Fd, buf: BufferPtr, size: Size, flags: MsgFlags, address: Address, length: U32) -> Result:
     """Send once there is room."""
-    return _when_ready(task, fd, EPOLLOUT, flags)
+    return _when_ready(task, fd, EPOLLOUT, at_once=flags & MSG_DONTWAIT)
 
 
 @syscall
@@ -69,7 +71,7 @@ def sendmsg(task: Task, fd: Fd, message: Address, flags: MsgFlags) -> Result:
     """`sendto` from several buffers, with ancillary data."""
     if task.kernel.host is not None and _has_control(task, message):
         task.kernel.host.note_ancillary()
-    return _when_ready(task, fd, EPOLLOUT, flags)
+    return _when_ready(task, fd, EPOLLOUT, at_once=flags & MSG_DONTWAIT)
 
 
 @syscall
@@ -77,7 +79,7 @@ def sendmmsg(task: Task, fd: Fd, messages: Address, count: U32, flags: MsgFlags)
     """Several `sendmsg` in one call."""
     if task.kernel.host is not None:
         task.kernel.host.note_ancillary()
-    return _when_ready(task, fd, EPOLLOUT, flags)
+    return _when_ready(task, fd, EPOLLOUT, at_once=flags & MSG_DONTWAIT)
 
 
 def _has_control(task: Task, message: int) -> bool:
@@ -88,10 +90,10 @@ def _has_control(task: Task, message: int) -> bool:
         return False
 
 
-def _when_ready(task: Task, fd: int, events: int, flags: int = 0) -> Result:
-    """Let the host do it as soon as it cannot block. Raises: Errno(EBADF), Errno(ENOTSOCK)."""
+def _when_ready(task: Task, fd: int, events: int, *, at_once: int = 0) -> Result:
+    """Let the host do it as soon as it cannot block, or `at_once`. Raises: Errno(EBADF), Errno(ENOTSOCK)."""
     file = _socket(task, fd)
-    return PASS_ON if flags & MSG_DONTWAIT else file.pass_on(task, fd, events)
+    return PASS_ON if at_once else file.pass_on(task, fd, events)
 
 
 def _socket(task: Task, fd: int) -> HostFile:
