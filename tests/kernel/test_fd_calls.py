@@ -7,7 +7,7 @@ import pytest
 from tests.kernel.fake_files import FakeFile, FakeHostFile, install, with_host_files
 from tests.kernel.fake_host import FakeHost, call
 from tests.kernel.pipe_ends import Ends
-from tickless.abi.errno import EBADF, EFAULT, EINVAL, EMFILE, ENOTDIR, ENOTTY, ESPIPE
+from tickless.abi.errno import EBADF, EFAULT, EINVAL, EMFILE, ENOTDIR, ENOTTY, EPERM, ESPIPE
 from tickless.abi.fcntl import (
     CLOSE_RANGE_CLOEXEC,
     CLOSE_RANGE_UNSHARE,
@@ -192,6 +192,15 @@ def test_status_flags_belong_to_the_description(task: OwnTask, file: File) -> No
     assert call(task, "fcntl", 0, F_SETFL, O_ASYNC) == 0
     assert call(task, "fcntl", 1, F_GETFL, 0) == O_RDWR
     assert call(task, "fcntl", 0, F_SETFL, O_DIRECT) == -EINVAL
+
+
+def test_noatime_of_an_event_file_is_for_root(kernel: Machine, task: OwnTask, file: File) -> None:
+    """fcntl(2), F_SETFL, EPERM: root owns the inode that all event files share."""
+    kernel.host = FakeHost()
+    kernel.host.has_capability = lambda task, capability: False  # type: ignore[method-assign]
+
+    assert call(task, "fcntl", 0, F_SETFL, O_NOATIME) == -EPERM
+    assert call(task, "fcntl", 0, F_SETFL, O_APPEND) == 0
 
 
 def test_the_ends_of_a_pipe_have_their_access_modes(ends: Ends) -> None:

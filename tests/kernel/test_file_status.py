@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import struct
+
 import pytest
 
 from tests.kernel.fake_files import FakeFile, FakeHostFile, install, with_host_files
 from tests.kernel.fake_host import FakeHost, call
 from tests.kernel.pipe_ends import Ends
-from tickless.abi.errno import EBADF, EFAULT, EINVAL, ENOTDIR
+from tickless.abi.errno import EBADF, EFAULT, EINVAL, ENOTDIR, EOPNOTSUPP
 from tickless.abi.fcntl import AT_EMPTY_PATH, AT_FDCWD, AT_STATX_SYNC_TYPE
 from tickless.abi.stat import S_IFIFO, STAT_X86_64, STATX, STATX_BASIC_STATS, pack_stat
 from tickless.abi.time import CLOCK_REALTIME
@@ -78,3 +80,23 @@ def test_what_is_asked_of_what(task: OwnTask, name: str, args: tuple[Argument, .
     install(task, FakeHostFile())
 
     assert call(task, name, *args) == answer
+
+
+def test_both_ends_of_a_pipe_show_its_permissions(ends: Ends) -> None:
+    """chmod(2)."""
+    shown = bytearray(STAT_SIZE)
+
+    assert call(ends.task, "fchmod", ends.read_fd, S_IFIFO | 0o2640) == 0
+    assert call(ends.task, "fstat", ends.write_fd, shown) == 0
+    (mode,) = struct.unpack_from("<I", shown, 24)
+    assert mode == S_IFIFO | 0o2640
+
+
+def test_an_event_file_has_no_permissions_of_its_own(task: OwnTask) -> None:
+    """Since Linux 6.16; before, root could change those of all event files at once."""
+    install(task, FakeFile())
+    with_host_files(task)
+    host_fd = install(task, FakeHostFile())
+
+    assert [call(task, "fchmod", fd, 0o600) for fd in (0, 99)] == [-EOPNOTSUPP, -EBADF]
+    assert call(task, "fchmod", host_fd, 0o600) is PASS_ON

@@ -286,6 +286,7 @@ def test_bytes_go_from_what_can_be_read_to_what_can_be_written(
 def test_only_regular_files_are_copied_in_the_kernel(ends: Ends) -> None:
     """copy_file_range(2), EINVAL: Linux itself says so of pipes."""
     assert call(ends.task, "copy_file_range", 0, 0, 1, 0, 1, 0) == -EINVAL
+    assert [call(ends.task, "copy_file_range", *fds, 0, 1, 0) for fds in ((0, 0, 99), (99, 0, 1))] == [-EBADF, -EBADF]
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from tickless.abi.capability import CAP_FOWNER
 from tickless.abi.errno import EBADF, EINVAL, ENOTDIR
 from tickless.abi.fcntl import (
     F_CREATED_QUERY,
@@ -40,6 +41,7 @@ from tickless.abi.fcntl import (
     O_NONBLOCK,
 )
 from tickless.abi.types import FcntlCommand, Fd, NumberOrPointer
+from tickless.kernel.capability import demand_capability
 from tickless.kernel.errors import Errno
 from tickless.kernel.fd_calls import SIGNAL_DRIVEN
 from tickless.kernel.host_file import HostFile
@@ -82,8 +84,13 @@ def _get_flags(task: Task, file: File, arg: int) -> int:
 
 
 def _set_flags(task: Task, file: File, arg: int) -> int:
-    """Flags that cannot be changed are ignored, as on Linux. Raises: Errno(EINVAL) for O_DIRECT on what is no pipe."""
+    """Flags that cannot be changed are ignored, as on Linux.
+
+    Raises: Errno(EPERM) for O_NOATIME on an event file, which is root's, Errno(EINVAL) for O_DIRECT on what is no pipe.
+    """
     is_pipe = isinstance(file, PipeEnd)
+    if arg & O_NOATIME & ~file.other_flags and not is_pipe:
+        demand_capability(task, CAP_FOWNER)
     if arg & O_DIRECT and not is_pipe:
         raise Errno(EINVAL)
     if arg & O_ASYNC and is_pipe:

@@ -32,7 +32,7 @@ class File:
     # Whether writev makes a write of each piece.
     writes_pieces: ClassVar[bool] = False
     # What stat shows. All files without a name in the file system share one inode, but for pipes.
-    mode: ClassVar[int] = S_IRUSR | S_IWUSR
+    mode: int = S_IRUSR | S_IWUSR
     device: ClassVar[int] = 0x10
     inode: int = 1038
 

@@ -1,16 +1,17 @@
-"""stat(2), statx(2): what our files, which have no name, show of themselves."""
+"""stat(2), statx(2), chmod(2): what our files, which have no name, show of themselves."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tickless.abi.errno import EINVAL, ENOTDIR
+from tickless.abi.errno import EINVAL, ENOTDIR, EOPNOTSUPP
 from tickless.abi.fcntl import AT_EMPTY_PATH, AT_FDCWD, AT_STATX_SYNC_TYPE
 from tickless.abi.stat import makedev, pack_stat, pack_statx
 from tickless.abi.time import CLOCK_REALTIME
-from tickless.abi.types import Address, AtFlags, Fd, PathPtr, SignedFd, StatxMask
+from tickless.abi.types import Address, AtFlags, Fd, Mode, PathPtr, SignedFd, StatxMask
 from tickless.kernel.errors import Errno
 from tickless.kernel.outcome import PASS_ON, Result
+from tickless.kernel.pipe import PipeEnd
 from tickless.kernel.registry import ArgumentTest, syscall
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from tickless.kernel.task import Task
 
 STATX_RESERVED = 0x80000000
+PERMISSIONS = 0o7777
 
 
 @syscall
@@ -49,6 +51,18 @@ def statx(task: Task, dfd: SignedFd, filename: PathPtr, flags: AtFlags, mask: St
     if mask & STATX_RESERVED or flags & AT_STATX_SYNC_TYPE == AT_STATX_SYNC_TYPE:
         raise Errno(EINVAL)
     task.memory.copy_out(buffer, pack_statx(**_status_of(task, file)))
+    return 0
+
+
+@syscall
+def fchmod(task: Task, fd: Fd, mode: Mode) -> Result:
+    """Change a pipe's permissions, which both ends show. An event file has none of its own, since Linux 6.16."""
+    file = task.fds.get(fd)
+    if file.host:
+        return PASS_ON
+    if not isinstance(file, PipeEnd):
+        raise Errno(EOPNOTSUPP)
+    file.pipe.permissions = mode & PERMISSIONS
     return 0
 
 

@@ -65,6 +65,7 @@ class Pipe:
 
     def __init__(self, inode: int) -> None:
         self.inode = inode
+        self.permissions = S_IRUSR | S_IWUSR
         self.slots: deque[Slot] = deque()
         self.capacity = PIPE_DEF_BUFFERS  # pages, a power of 2
         self.readers = 0  # open file descriptions
@@ -133,13 +134,16 @@ class PipeEnd(File):
     """What the ends of a pipe have in common."""
 
     name: ClassVar[str] = "pipe"
-    mode: ClassVar[int] = S_IFIFO | S_IRUSR | S_IWUSR
     device: ClassVar[int] = 0xF
 
     def __init__(self, pipe: Pipe, *, nonblock: bool) -> None:
         super().__init__(nonblock=nonblock)
         self.pipe = pipe
         self.inode = pipe.inode
+
+    @property
+    def mode(self) -> int:  # type: ignore[override]
+        return S_IFIFO | self.pipe.permissions
 
     def ioctl(self, task: Task, request: int, argument: int) -> Result:
         if request != FIONREAD:

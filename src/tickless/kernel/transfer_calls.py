@@ -61,7 +61,8 @@ def copy_file_range(
     task: Task, fd_in: Fd, off_in: Address, fd_out: Fd, off_out: Address, length: Size, flags: Hex32
 ) -> Result:
     """The host's; Linux itself copies only between regular files."""
-    if not (task.fds.get(fd_in).host and task.fds.get(fd_out).host):
+    source, target = task.fds.get(fd_in), task.fds.get(fd_out)
+    if not (source.host and target.host):
         raise Errno(EINVAL)
     return PASS_ON
 
