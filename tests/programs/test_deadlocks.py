@@ -5,6 +5,7 @@ import os
 import socket
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -114,7 +115,32 @@ def test_a_lock_that_somebody_outside_has_is_no_deadlock(tmp_path: Path) -> None
 def test_a_socket_that_the_outside_has_is_no_deadlock(kind: str) -> None:
     ours, theirs = socket.socketpair()
     with ours, theirs:
-        command = tickless(stuck(kind), ["--timeout", "2s"])
-        ended = subprocess.run(command, stdin=theirs.fileno(), capture_output=True, text=True, timeout=60, check=False)
+        ended = stuck_with(theirs.fileno(), tickless(stuck(kind), ["--timeout", "2s"]))
 
-    assert waits_for_the_outside(Ended(ended.stdout, ended.stderr, ended.returncode)), ended.stderr
+    assert waits_for_the_outside(ended), ended.stderr
+
+
+@pytest.mark.parametrize("prefix", [tickless([])[:-1], ORDINARY], ids=["as who we are", "as an ordinary user"])
+@pytest.mark.parametrize("kind", ["inherited_pair", "inherited_lock", "received"])
+def test_what_the_outside_has_as_well_is_no_deadlock_though_nobody_may_look(
+    kind: str, prefix: list[str], tmp_path: Path
+) -> None:
+    """An ordinary user cannot look into the processes of others, such as ourselves if we are root. proc(5)."""
+    ours, theirs = socket.socketpair()
+    with ours, theirs, tempfile.TemporaryFile() as locked:
+        os.fchmod(locked.fileno(), 0o644)
+        fcntl.flock(locked, fcntl.LOCK_EX)
+        if kind == "received":
+            socket.send_fds(ours, [b"."], [ours.fileno(), theirs.fileno()])
+        stdin = locked if kind == "inherited_lock" else theirs
+        command = [*prefix, "--timeout", "2s", "--", *stuck(kind)]
+        ended = stuck_with(stdin.fileno(), command, *([ours.fileno()] if kind == "inherited_pair" else []))
+
+    assert waits_for_the_outside(ended), ended.stderr
+
+
+def stuck_with(stdin: int, command: list[str], *inherited: int) -> Ended:
+    ended = subprocess.run(
+        command, stdin=stdin, pass_fds=inherited, capture_output=True, text=True, timeout=60, check=False, cwd="/"
+    )
+    return Ended(ended.stdout, ended.stderr, ended.returncode)

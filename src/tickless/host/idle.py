@@ -40,8 +40,9 @@ class Idle:
         self.in_flight = InFlight(self)
         # Whether the outside can end a wait, and when that was found out: after which call, at which second.
         self._reaches_outside = True
-        # What is on its way by SCM_RIGHTS is in no task's table: nothing tells who will have it.
-        self.may_have_sent_files = False
+        self.inherited: frozenset[int] = frozenset()  # inodes of files that PROGRAM has in common with the outside
+        # What is on its way by SCM_RIGHTS is in no task's table: nothing tells who has it, or will have it.
+        self.files_may_travel = False
         self._asked = (-1, -1)
         # Called once, when the outside has been waited for in vain for a while.
         self.on_silence: Callable[[], object] | None = None
@@ -141,7 +142,9 @@ class Idle:
         asked = (self.supervisor.notification, int(time.monotonic()))
         if asked != self._asked:
             self._asked = asked
-            reach = Reach(self.supervisor.kernel.tasks, files_may_be_sent=self.may_have_sent_files)
+            reach = Reach(
+                self.supervisor.kernel.tasks, inherited=self.inherited, files_may_travel=self.files_may_travel
+            )
             self._reaches_outside = not (
                 readiness.ends_inside(reach) and all(ends_inside(reach) for ends_inside in retries.ends_inside.values())
             )

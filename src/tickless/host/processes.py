@@ -136,7 +136,7 @@ class Processes:
         note_filter(task, mode, address)
 
     def note_ancillary(self) -> None:
-        self.supervisor.idle.may_have_sent_files = True
+        self.supervisor.idle.files_may_travel = True
 
     def kill_group(self, group: ThreadGroup) -> None:
         self.supervisor.life.deaths.kill(group)

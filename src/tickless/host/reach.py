@@ -1,7 +1,9 @@
 """What the outside of a run can get at: whether it can end a wait for a socket or a lock. sock_diag(7), proc(5).
 
-Nobody outside can when the socket's other end, or the lock, is held by tasks of the run and by nobody else. Whatever
-cannot be made out counts as within reach: a deadlock is called one only if it is one.
+Nobody outside can when tasks of the run hold the socket's other end, or the lock, and nobody outside can have it as
+well: it was not there at the start, and no task has sent or received open files. So nobody else has to be looked into,
+which an ordinary user may not, nor anybody from within a container. Whatever cannot be made out counts as within reach:
+a deadlock is called one only if it is one.
 """
 
 from __future__ import annotations
@@ -11,7 +13,7 @@ import re
 import struct
 from _socket import AF_NETLINK, AF_UNIX, SOCK_RAW, socket
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from contextlib import closing, suppress
 from functools import cached_property
 
@@ -36,16 +38,17 @@ LOCK_LINE = re.compile(r"^(?:lock:\s+)?\d+: (\S+)\s+\S+\s+(\S+)\s+(-?\d+) \S+:(\
 class Reach:
     """One look at who has which socket and lock, now that all tasks `inside` are blocked."""
 
-    def __init__(self, inside: Iterable[int], *, files_may_be_sent: bool = False) -> None:
-        """`inside` are the tids of the run. Files that are sent are on their way: nobody in sight may have them."""
+    def __init__(
+        self, inside: Iterable[int], *, inherited: Container[int] = (), files_may_travel: bool = False
+    ) -> None:
+        """`inside` are the tids of the run, `inherited` the inodes of the files that others may have as well."""
         self.inside = frozenset(inside)
-        self._files_may_be_sent = files_may_be_sent
+        self._inherited = inherited
+        self._files_may_travel = files_may_travel
 
     def is_held_inside(self, inode: int) -> bool:
-        """Whether the other end of a connected socket is held by tasks of the run alone."""
-        if self._files_may_be_sent:
-            return False
-        return bool(self.other_holders(inode)) and not self._is_outside(self._peers[inode])
+        """Whether a connected socket and its other end are held by tasks of the run alone."""
+        return bool(self.other_holders(inode)) and not self._may_be_outside(inode, self._peers[inode])
 
     def other_holders(self, inode: int) -> list[int]:
         """The tasks of the run that have the other end of a socket."""
@@ -54,41 +57,37 @@ class Reach:
 
     def is_lock_inside(self, status: os.stat_result) -> bool:
         """Whether all locks of a file are held by tasks of the run alone."""
-        if self._files_may_be_sent:
+        if self._may_be_outside(status.st_ino):
             return False
         locks = Counter(lock for lock in _locks_in("/proc/locks") if int(lock[3]) == status.st_ino)
         inside = {lock for tid in self.inside for lock in _locks_through(tid, status)}
-        outside = {lock for pid in self._others for lock in _locks_through(pid, status)}
         # Two that look alike may be of two open file descriptions, one of them out of sight.
-        return bool(locks) and all(count == 1 and lock in inside - outside for lock, count in locks.items())
+        return bool(locks) and all(count == 1 and lock in inside for lock, count in locks.items())
 
     def lock_holders(self, status: os.stat_result) -> list[int]:
         """The tasks of the run that hold a lock of a file."""
         return [tid for tid in sorted(self.inside) if any(_locks_through(tid, status))]
 
-    def _is_outside(self, inode: int) -> bool:
-        return any(inode in sockets for sockets in self._sockets_outside)
-
-    @cached_property
-    def _others(self) -> list[int]:
-        """Processes that are not of the run, as far as they can be looked into. We hold nothing while we look."""
-        every = (int(name) for name in os.listdir("/proc") if name.isdigit())
-        return [pid for pid in every if pid not in self.inside and pid != os.getpid()]
+    def _may_be_outside(self, *inodes: int) -> bool:
+        return self._files_may_travel or any(inode in self._inherited for inode in inodes)
 
     @cached_property
     def _sockets_inside(self) -> dict[int, set[int]]:
         return {tid: set(sockets_of(tid)) for tid in self.inside}
 
     @cached_property
-    def _sockets_outside(self) -> list[set[int]]:
-        return [set(sockets_of(pid)) for pid in self._others]
-
-    @cached_property
     def _peers(self) -> dict[int, int]:
         """The inode of the other end of each connected socket in our network namespace, by its own."""
         with suppress(OSError):  # a host without sock_diag: then nothing is known of them
-            return {**dict(_tcp_peers()), **dict(_unix_peers())}
+            return {**dict(_tcp_peers()), **dict(unix_peers())}
         return {}
+
+
+def inodes_of(tid: int) -> frozenset[int]:
+    """The inodes of a task's files; none of one that has been killed."""
+    with suppress(FileNotFoundError, ProcessLookupError):
+        return frozenset(os.stat(f"/proc/{tid}/fd/{name}").st_ino for name in os.listdir(f"/proc/{tid}/fd"))
+    return frozenset()
 
 
 def socket_inode(tid: int, fd: int) -> int | None:
@@ -121,7 +120,7 @@ def watched_sockets(epoll: int) -> list[int] | None:
     return [int(inode, 16) for inode, _ in watched]
 
 
-def _unix_peers() -> Iterator[tuple[int, int]]:
+def unix_peers() -> Iterator[tuple[int, int]]:
     """(inode, the other end's inode) of Unix sockets. Raises: OSError."""
     request = REQUEST.pack(AF_UNIX, 0, 0, ALL_STATES, 0, UDIAG_SHOW_PEER, 0, 0)
     with closing(socket(AF_NETLINK, SOCK_RAW, NETLINK_SOCK_DIAG)) as netlink:
@@ -168,12 +167,13 @@ Lock = tuple[str, ...]
 
 
 def _locks_through(tid: int, status: os.stat_result) -> Iterator[Lock]:
-    """The locks of a file that a task holds by its open files."""
+    """The locks of a file that a task holds by its open files; some may be closed while we look."""
     with suppress(OSError):
         for fd in os.listdir(f"/proc/{tid}/fd"):
-            found = os.stat(f"/proc/{tid}/fd/{fd}")
-            if (found.st_dev, found.st_ino) == (status.st_dev, status.st_ino):
-                yield from _locks_in(f"/proc/{tid}/fdinfo/{fd}")
+            with suppress(OSError):
+                found = os.stat(f"/proc/{tid}/fd/{fd}")
+                if (found.st_dev, found.st_ino) == (status.st_dev, status.st_ino):
+                    yield from _locks_in(f"/proc/{tid}/fdinfo/{fd}")
 
 
 def _locks_in(path: str) -> list[Lock]:

@@ -23,6 +23,7 @@ from tickless.host.master import Master
 from tickless.host.outside import Outside
 from tickless.host.placeholder import Placeholders
 from tickless.host.processes import Processes
+from tickless.host.reach import inodes_of
 from tickless.host.readiness import Readiness
 from tickless.host.results import is_to_be_told, pass_on_and_tell
 from tickless.host.retries import Retries
@@ -78,6 +79,7 @@ class Supervisor:
         self.life = LifeCycle(self)
         self.stops = SignalStops(self, trapped)
         self.idle = Idle(self)
+        self.idle.inherited = inodes_of(launched.pid)
         self.cgroup_events = CgroupEvents(self.idle)
         self.outside = Outside(self)
         self.net = SafetyNet(self)

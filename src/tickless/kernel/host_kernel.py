@@ -55,7 +55,7 @@ class HostKernel(Protocol):
         """The task is about to install a filter for its calls, a struct sock_fprog. PR_SET_SECCOMP(2const)."""
 
     def note_ancillary(self) -> None:
-        """A task is about to send ancillary data, maybe open files (SCM_RIGHTS). unix(7)."""
+        """A task is about to send or receive ancillary data, maybe open files (SCM_RIGHTS). unix(7)."""
 
     def kill_group(self, group: ThreadGroup) -> None:
         """SIGKILL a process, whatever its tasks are doing."""

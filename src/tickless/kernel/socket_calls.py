@@ -51,12 +51,14 @@ def recvfrom(
 @syscall
 def recvmsg(task: Task, fd: Fd, message: Address, flags: MsgFlags) -> Result:
     """`recvfrom` into several buffers, with ancillary data."""
+    _note_control(task, message)
     return _when_ready(task, fd, EPOLLIN, at_once=flags & RECEIVED_AT_ONCE)
 
 
 @syscall
 def recvmmsg(task: Task, fd: Fd, messages: Address, count: U32, flags: MsgFlags, timeout: TimespecPtr) -> Result:
     """Several `recvmsg` in one call."""
+    _note_control(task, None)
     return _when_ready(task, fd, EPOLLIN, at_once=flags & RECEIVED_AT_ONCE)
 
 
@@ -69,17 +71,21 @@ def sendto(task: Task, fd: Fd, buf: BufferPtr, size: Size, flags: MsgFlags, addr
 @syscall
 def sendmsg(task: Task, fd: Fd, message: Address, flags: MsgFlags) -> Result:
     """`sendto` from several buffers, with ancillary data."""
-    if task.kernel.host is not None and _has_control(task, message):
-        task.kernel.host.note_ancillary()
+    _note_control(task, message)
     return _when_ready(task, fd, EPOLLOUT, at_once=flags & MSG_DONTWAIT)
 
 
 @syscall
 def sendmmsg(task: Task, fd: Fd, messages: Address, count: U32, flags: MsgFlags) -> Result:
     """Several `sendmsg` in one call."""
-    if task.kernel.host is not None:
-        task.kernel.host.note_ancillary()
+    _note_control(task, None)
     return _when_ready(task, fd, EPOLLOUT, at_once=flags & MSG_DONTWAIT)
+
+
+def _note_control(task: Task, message: int | None) -> None:
+    """Open files may come or go with a message, or with any of several."""
+    if task.kernel.host is not None and (message is None or _has_control(task, message)):
+        task.kernel.host.note_ancillary()
 
 
 def _has_control(task: Task, message: int) -> bool:

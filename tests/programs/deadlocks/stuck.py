@@ -94,6 +94,22 @@ def inherited() -> None:
     socket.socket(fileno=0).recv(1)
 
 
+def inherited_pair() -> None:
+    """We have both ends, but not we alone."""
+    socket.socket(fileno=0).recv(1)
+
+
+def inherited_lock() -> None:
+    """The lock is that of an open file description that is not ours alone."""
+    fcntl.flock(Path("/dev/stdin").open(), fcntl.LOCK_EX)  # noqa: SIM115
+
+
+def received() -> None:
+    """Both ends came from somebody outside, who has them still."""
+    _, (left, _right), *_ = socket.recv_fds(socket.socket(fileno=0), 1, 2)
+    socket.socket(fileno=left).recv(1)
+
+
 def sent_away() -> None:
     """The other end is also on its way to somebody outside, who has not received it yet."""
     left, right = socket.socketpair()
