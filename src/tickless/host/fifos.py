@@ -117,10 +117,10 @@ def _had_writer(read_end: int) -> bool:
     """Whether a FIFO has been opened for writing since `read_end` was opened, even if it is closed again."""
     poll = select.poll()
     poll.register(read_end, select.POLLIN)
-    return bool(poll.poll(0)) or _has_writer(read_end)
+    return bool(poll.poll(0)) or has_writer(read_end)
 
 
-def _has_writer(read_end: int) -> bool:
+def has_writer(read_end: int) -> bool:
     """Whether an empty FIFO is open for writing: only then tee(2) would wait for data."""
     scratch_read, scratch_write = os.pipe()
     try:

@@ -24,6 +24,7 @@ from tickless.abi.fcntl import F_NOTIFY, F_SETFL, F_SETLEASE, F_SETOWN, F_SETOWN
 from tickless.abi.numbers import number_of
 from tickless.host import pinned
 from tickless.host.connections import connect_when_possible
+from tickless.host.fifos import has_writer
 from tickless.host.host_files import HostWatch, Shadow, TaskFiles
 from tickless.host.locks import LOCK_COMMANDS, lock_record
 from tickless.host.master import poll_one
@@ -152,7 +153,7 @@ class Readiness:
         try:
             if events != EPOLLIN:
                 self.supervisor.written(task, fd, ours)
-            if fcntl(ours, F_GETFL) & os.O_NONBLOCK or _is_refused_at_once(task, ours, events):
+            if fcntl(ours, F_GETFL) & os.O_NONBLOCK or _ends_at_once(task, ours, events):
                 return PASS_ON
             timeout_ns = _socket_timeout_ns(ours, events)
         finally:
@@ -201,12 +202,16 @@ def _files_of(task: Task) -> TaskFiles:
     return task.fds.task_files()
 
 
-def _is_refused_at_once(task: Task, ours: int, events: int) -> bool:
-    """Whether the call is a mistake for such a file, so that its readiness would be waited for in vain."""
+def _ends_at_once(task: Task, ours: int, events: int) -> bool:
+    """Whether the call ends at once, mostly as a mistake for such a file: its readiness would be waited for in vain."""
     wrong_mode = {EPOLLIN: os.O_WRONLY, EPOLLOUT: os.O_RDONLY}.get(events)
     if fcntl(ours, F_GETFL) & os.O_ACCMODE == wrong_mode:
         return True
-    if stat.S_ISSOCK(os.fstat(ours).st_mode):
+    kind = os.fstat(ours).st_mode
+    if stat.S_ISFIFO(kind):
+        # A reader that never had a writer is at the end of the file, though poll(2) does not say so.
+        return events == EPOLLIN and not poll_one(ours, EPOLLIN) and not has_writer(ours)
+    if stat.S_ISSOCK(kind):
         with closing(socket(fileno=os.dup(ours))) as other:
             listens = bool(other.getsockopt(SOL_SOCKET, SO_ACCEPTCONN))
         return listens != (task.call in ACCEPTS)
