@@ -65,4 +65,6 @@ WHAT_TO_DO = {
     "TL601": "tickless keeps a file descriptor for each virtual file of the run. Raise the hard limit before you start "
     "it: ulimit -Hn, LimitNOFILE= of systemd, --ulimit nofile= of a container.",
     "TL602": "tickless keeps two file descriptors for each process of the run: as TL601.",
+    "TL603": "Pipes hold their bytes in tickless, and each file, task and timer takes some. Give it more: ulimit -v, "
+    "LimitAS= of systemd, --memory of a container.",
 }

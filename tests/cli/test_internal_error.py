@@ -3,6 +3,8 @@
 import subprocess
 import sys
 
+import pytest
+
 BROKEN = """
 import sys
 from tickless.host.inherited import Inherited
@@ -11,17 +13,21 @@ import tickless.run
 from tickless.kernel.eventfd import EventFd
 from tickless.cli.commands import tickless
 
-def poll(self, task):
+from tickless.host.placeholder import Placeholders
+
+def broken(*arguments):
     raise ERROR
 
-EventFd.poll = poll
+WHERE = broken
 sys.exit(tickless.main(sys.argv[1:], standalone_mode=False, obj=inherited))
 """
 PROGRAM = "import os, select; select.select([os.eventfd(1)], [], [])"
 
 
-def _run(*options: str, error: str = "ZeroDivisionError('a mistake')") -> "subprocess.CompletedProcess[str]":
-    broken = BROKEN.replace("ERROR", error)
+def _run(
+    *options: str, error: str = "ZeroDivisionError('a mistake')", where: str = "EventFd.poll"
+) -> "subprocess.CompletedProcess[str]":
+    broken = BROKEN.replace("ERROR", error).replace("WHERE", where)
     command = [sys.executable, "-c", broken, "run", *options, "--", "/usr/bin/python3", "-c", PROGRAM]
     return subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
 
@@ -42,6 +48,26 @@ def test_a_file_that_is_missing_is_no_death_of_a_task() -> None:
 
     assert ended.returncode == 125
     assert "internal error while serving pselect6 of main: FileNotFoundError(2" in ended.stderr
+
+
+@pytest.mark.parametrize("error", ["MemoryError()", "OSError(24, 'Too many open files')"])
+def test_what_runs_out_between_two_calls_ends_the_run_but_is_no_mistake(error: str) -> None:
+    """What was left undone nobody would do, so the run cannot go on."""
+    ended = _run(error=error, where="Placeholders.drain")
+
+    assert ended.returncode == 125
+    (line,) = ended.stderr.splitlines()
+    assert line.startswith("tickless: cannot go on after ")
+    assert line.endswith(f": {error}")
+
+
+@pytest.mark.parametrize(("error", "seen"), [("MemoryError()", "TL603"), ("OSError(24, 'Too many')", "TL601")])
+def test_what_runs_out_within_a_call_is_that_calls_error(error: str, seen: str) -> None:
+    ended = _run(error=error)
+
+    assert ended.returncode == 1
+    assert seen in ended.stderr.splitlines()[0]
+    assert "OSError: [Errno " in ended.stderr.splitlines()[-1]
 
 
 def test_verbose_adds_the_traceback() -> None:

@@ -95,7 +95,7 @@ def waits_for_the_outside(ended: Ended) -> bool:
 
 
 def test_a_server_is_no_deadlock(tmp_path: Path) -> None:
-    ended = run(tickless(stuck("listening"), ["--timeout", "2s"]), tmp_path / "run")
+    ended = run(tickless(stuck("listening"), ["--timeout", "1s"]), tmp_path / "run")
 
     assert waits_for_the_outside(ended), ended.stderr
 
@@ -105,7 +105,7 @@ def test_a_lock_that_somebody_outside_has_is_no_deadlock(tmp_path: Path) -> None
     with held.open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         inside = 'ln -s ../held held; exec "$@"'
-        command = tickless(stuck("outside_has_a_lock"), ["--timeout", "2s"])
+        command = tickless(stuck("outside_has_a_lock"), ["--timeout", "1s"])
         ended = run(["sh", "-c", inside, "sh", *command], tmp_path / "run")
 
     assert waits_for_the_outside(ended), ended.stderr
@@ -115,7 +115,7 @@ def test_a_lock_that_somebody_outside_has_is_no_deadlock(tmp_path: Path) -> None
 def test_a_socket_that_the_outside_has_is_no_deadlock(kind: str) -> None:
     ours, theirs = socket.socketpair()
     with ours, theirs:
-        ended = stuck_with(theirs.fileno(), tickless(stuck(kind), ["--timeout", "2s"]))
+        ended = stuck_with(theirs.fileno(), tickless(stuck(kind), ["--timeout", "1s"]))
 
     assert waits_for_the_outside(ended), ended.stderr
 
@@ -133,7 +133,7 @@ def test_what_the_outside_has_as_well_is_no_deadlock_though_nobody_may_look(
         if kind == "received":
             socket.send_fds(ours, [b"."], [ours.fileno(), theirs.fileno()])
         stdin = locked if kind == "inherited_lock" else theirs
-        command = [*prefix, "--timeout", "2s", "--", *stuck(kind)]
+        command = [*prefix, "--timeout", "1s", "--", *stuck(kind)]
         ended = stuck_with(stdin.fileno(), command, *([ours.fileno()] if kind == "inherited_pair" else []))
 
     assert waits_for_the_outside(ended), ended.stderr

@@ -1,4 +1,4 @@
-/* Takes more than tickless has file descriptors for, then gives all back and goes on. usage: hoard files|processes|waits */
+/* Takes more than tickless has file descriptors for, then gives all back and goes on. usage: hoard files|processes|waits|memory */
 #include "stress.h"
 #include <poll.h>
 #include <sys/eventfd.h>
@@ -69,11 +69,29 @@ static void hoard_waits(void) {
     printf("some fail: %d\n", failed > 0 || made < 300);
 }
 
+/* Pipes that are full: their bytes lie in tickless. */
+static void hoard_memory(void) {
+    static char megabyte[1 << 20];
+    int ends[200][2], made = 0, error = 0;
+    while (!error && made < 200 && pipe2(ends[made], O_NONBLOCK) == 0) {
+        fcntl(ends[made][1], F_SETPIPE_SZ, sizeof megabyte);
+        error = write(ends[made][1], megabyte, sizeof megabyte) < 0 ? errno : 0;
+        made++;
+    }
+    printf("filled some: %d, then error %d\n", made > 3, error);
+    while (made-- > 0) {
+        close(ends[made][0]);
+        close(ends[made][1]);
+    }
+}
+
 int main(int argc, char **argv) {
     if (!strcmp(argv[1], "files"))
         hoard_files();
     else if (!strcmp(argv[1], "processes"))
         hoard_processes();
+    else if (!strcmp(argv[1], "memory"))
+        hoard_memory();
     else
         hoard_waits();
     int fd = eventfd(0, 0), status = -1;

@@ -145,27 +145,6 @@ def assert_empty_soon(folder: Path, limit_s: float = 5) -> None:
         os.sched_yield()
 
 
-HOARDS = {
-    "files": ("own limit first: 0, all: 8\n", "TL601"),
-    "processes": ("made some: 1, all told: 1, reaped all: 1\n", "TL602"),
-    "waits": ("some fail: 1\n", "TL602"),
-}
-
-
-@pytest.mark.parametrize("what", HOARDS)
-def test_a_supervisor_without_file_descriptors_lets_calls_fail(what: str, tmp_path: Path) -> None:
-    """It keeps some for each file and process of the run; when they are given back, all goes on. errno(3), ENFILE."""
-    prints, diagnostic = HOARDS[what]
-    program = [str(compile_c(HERE / "hoard.c")), what]
-
-    limited = ["prlimit", "--nofile=300:300", sys.executable, CHECKED, "run", "--", *program]
-    ended = run(limited, tmp_path / "run")
-
-    assert ended.stdout == prints + "afterwards: 1 500\n", ended.stderr
-    assert ended.status == 0
-    assert diagnostic in ended.stderr
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("name", LARGE)
 def test_a_large_storm_leaves_nothing_behind(name: str, tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import sys
 
-USAGE_ERROR = 2
+USAGE_ERROR, CANNOT_RUN_HERE = 2, 125
 
 
 def main() -> None:
@@ -23,6 +23,14 @@ def main() -> None:
 
     try:
         status = tickless.main(prog_name="tickless", standalone_mode=False, obj=inherited)
+    except (OSError, MemoryError) as error:
+        from tickless.host.shortage import shortage_in
+
+        if shortage_in(error) is None:
+            raise
+        # It was too little even for a start, or for an end.
+        say(f"cannot go on: {error.strerror if isinstance(error, OSError) else 'Cannot allocate memory'}")
+        status = CANNOT_RUN_HERE
     except click.exceptions.Exit as error:
         status = error.exit_code
     except click.ClickException as error:

@@ -11,6 +11,7 @@ import click
 
 from tickless import __version__
 from tickless.cli.say import say
+from tickless.trace.out import take_back
 
 if TYPE_CHECKING:
     from tickless.run import Outcome, RunConfig
@@ -35,11 +36,12 @@ class JsonReport:
 
     def write(self, fields: Fields) -> None:
         """Write the object, and be done."""
-        data = json.dumps(fields).encode() + b"\n"
+        data = left = json.dumps(fields).encode() + b"\n"
         try:
-            while data:
-                data = data[os.write(self._fd, data) :]
+            while left:
+                left = left[os.write(self._fd, left) :]
         except OSError as error:
+            take_back(self._fd, len(data) - len(left))  # half an object is of no use to anybody
             say(f"--json could not be written: {error.strerror}")
         os.close(self._fd)
 

@@ -14,6 +14,7 @@ import click
 
 from tickless.cli.say import say
 from tickless.host.launch import LaunchError
+from tickless.host.shortage import shortage_in
 from tickless.run import InternalError, Outcome, RunConfig, run
 
 if TYPE_CHECKING:
@@ -72,13 +73,18 @@ def run_once(config: RunConfig, inherited: Inherited, options: dict[str, Any]) -
 
 
 def _report_mistake(error: InternalError, *, verbose: bool) -> Failed:
-    """A mistake of ours, in one line; -v adds what a report of it needs."""
-    message = f"internal error while serving {error}: {error.__cause__!r}"
-    say(f"{message} (-v says more, please report it)")
+    """A mistake of ours, or that we have run out of something, in one line; -v adds what a report of it needs."""
+    cause = error.__cause__
+    if isinstance(cause, Exception) and shortage_in(cause) is not None:
+        message = f"cannot go on after {error}: {cause!r}"
+        say(message)
+    else:
+        message = f"internal error while serving {error}: {cause!r}"
+        say(f"{message} (-v says more, please report it)")
     if verbose:
         import traceback
 
-        traceback.print_exception(error.__cause__)
+        traceback.print_exception(cause)
     return Failed(message, FAILED)
 
 

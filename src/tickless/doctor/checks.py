@@ -8,7 +8,7 @@ import os
 import platform
 import signal
 import sys
-from _socket import AF_NETLINK, SOCK_RAW, socket
+from _socket import socketpair
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
@@ -18,12 +18,14 @@ from tickless.abi.numbers import number_of
 from tickless.doctor.finding import Finding, Refused, State, in_child
 from tickless.host import notify, ptrace, seccomp
 from tickless.host.launch import ADDR_NO_RANDOMIZE, GET_PERSONALITY, LaunchError, launch
-from tickless.host.reach import NETLINK_SOCK_DIAG
+from tickless.host.reach import unix_peers
+from tickless.host.shortage import shortage_in
 
 OLDEST = (5, 19)  # WAIT_KILLABLE_RECV
 SERVED_ARCHITECTURES = ("x86_64", "aarch64")
 CONTAINER = "in a container: `docker run --cap-add=SYS_PTRACE`, or a seccomp profile that allows {call}"
 EMULATED = "an emulated CPU (qemu-user, Rosetta) has no {call}: use an image for the machine's own architecture"
+SHORTAGE = "this is a limit on files or memory, not a lack of the machine: `ulimit -a` shows yours"
 YAMA = {
     "2": "sysctl kernel.yama.ptrace_scope=1, or give tickless CAP_SYS_PTRACE",
     "3": "kernel.yama.ptrace_scope is 3, which lasts until the next boot: boot without it",
@@ -119,7 +121,10 @@ def start() -> Finding:
         os.waitpid(launched.pid, ptrace.WALL)
         return ""
 
-    failure = in_child(attempt)
+    try:
+        failure = in_child(attempt)
+    except (Refused, ChildProcessError) as error:
+        failure = str(error)
     if failure:
         return Finding("start", "missing", failure, "please report this, with `tickless doctor --json`")
     return Finding("start", "works", "a program starts under filter and tracer")
@@ -189,8 +194,11 @@ def sockets() -> Finding:
     """sock_diag(7): who has the other end of a socket."""
 
     def attempt() -> str:
-        with closing(socket(AF_NETLINK, SOCK_RAW, NETLINK_SOCK_DIAG)):
-            return "deadlocks over sockets are found"
+        one, other = socketpair()
+        with closing(one), closing(other):
+            if os.fstat(one.fileno()).st_ino not in dict(unix_peers()):
+                raise OSError(errno.ENOENT, "no answer about a pair of sockets")
+        return "deadlocks over sockets are found"
 
     detail = "a deadlock over sockets is taken for waiting for the outside, but with --no-external"
     return _tried("sock_diag", attempt, lambda error: "modprobe unix_diag", state="limited", without=detail)
@@ -260,7 +268,8 @@ def _tried(
         return Finding(name, "works", in_child(attempt))
     except Refused as refused:
         said = f"{refused} ({errno.errorcode.get(refused.errno, refused.errno)})"
-        return Finding(name, state, f"{without}: {said}" if without else said, remedy(refused.errno))
+        what_to_do = SHORTAGE if shortage_in(OSError(refused.errno, "")) else remedy(refused.errno)
+        return Finding(name, state, f"{without}: {said}" if without else said, what_to_do)
     except ChildProcessError as error:
         return Finding(name, state, f"the child that tried it: {error}", CONTAINER.format(call=name))
 

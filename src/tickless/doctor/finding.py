@@ -6,9 +6,12 @@ import os
 import pickle
 import select
 import signal
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NoReturn
+
+from tickless.abi.signal import signal_name
 
 State = Literal["works", "limited", "missing"]
 LIMIT_S = 10.0  # a check that takes longer hangs
@@ -35,41 +38,48 @@ class Refused(Exception):
 def in_child(attempt: Callable[[], str]) -> str:
     """Make `attempt` in a child, which may be killed or confined by it: what it returned.
 
-    Raises: Refused if it raised an OSError, ChildProcessError if the child ended without a word.
+    Raises: Refused if it raised an OSError, or there can be no child; ChildProcessError if that ended without a word.
     """
-    ours, theirs = os.pipe()
-    pid = os.fork()
+    try:
+        ours, theirs = os.pipe()
+        pid = os.fork()
+    except OSError as error:
+        raise Refused(error) from None
     if pid == 0:
         _report(attempt, theirs)
     os.close(theirs)
-    try:
-        return _heard(pid, ours)
-    finally:
-        os.close(ours)
-        os.waitpid(pid, 0)
-
-
-def _report(attempt: Callable[[], str], to: int) -> None:
-    """In the child: tell how the attempt went, and end."""
-    try:
-        said: str | tuple[int, str] = attempt()
-    except OSError as error:
-        said = (error.errno or 0, error.strerror or "")
-    finally:
-        os.write(to, pickle.dumps(said))
-        os._exit(0)
-
-
-def _heard(pid: int, ours: int) -> str:
-    poll = select.poll()
-    poll.register(ours, select.POLLIN)
-    if not poll.poll(LIMIT_S * 1000):
-        os.kill(pid, signal.SIGKILL)
-        raise ChildProcessError("no answer")
-    data = os.read(ours, 1 << 16)
+    data = _heard(pid, ours)
+    os.close(ours)
+    status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
     if not data:
-        raise ChildProcessError("killed")
+        raise ChildProcessError(f"killed by {signal_name(-status)}" if status < 0 else "ended without an answer")
     said = pickle.loads(data)
     if isinstance(said, str):
         return said
     raise Refused(OSError(*said))
+
+
+def _report(attempt: Callable[[], str], to: int) -> NoReturn:
+    """In the child: tell how the attempt went, and end."""
+    try:
+        os.write(to, pickle.dumps(_attempted(attempt)))
+    except Exception:
+        sys.excepthook(*sys.exc_info())  # a mistake of ours
+    finally:
+        os._exit(1)
+
+
+def _attempted(attempt: Callable[[], str]) -> str | tuple[int, str]:
+    try:
+        return attempt()
+    except OSError as error:
+        return error.errno or 0, error.strerror or ""
+
+
+def _heard(pid: int, ours: int) -> bytes:
+    """What the child says; nothing if it ends without a word, or has to be killed because it says nothing."""
+    poll = select.poll()
+    poll.register(ours, select.POLLIN)
+    if not poll.poll(LIMIT_S * 1000):
+        os.kill(pid, signal.SIGKILL)
+    return os.read(ours, 1 << 16)

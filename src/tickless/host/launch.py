@@ -244,7 +244,8 @@ class _Plan:
         if os.access(f"/proc/{pid}/mem", os.R_OK | os.W_OK):
             return
         os.kill(pid, signal.SIGKILL)
-        os.waitpid(pid, ptrace.WALL)
+        while os.WIFSTOPPED(os.waitpid(pid, ptrace.WALL)[1]):
+            pass  # a stop that came before it was killed
         raise LaunchError(NOT_EXECUTABLE, f"{self.name}: you may not read it, so tickless cannot run it as you")
 
     def _pass_on_calls(self) -> None:
@@ -275,6 +276,8 @@ def _exec_failed(name: str, error: int) -> LaunchError:
 
 
 def _filter_refused(error: int) -> str:
+    if error in (errno.EMFILE, errno.ENFILE, errno.ENOMEM):
+        return f"cannot start: {os.strerror(error)}"
     if error == errno.EBUSY:
         return (
             "a seccomp listener is already there, and Linux allows one: "

@@ -1,27 +1,33 @@
-"""What happens when tickless itself has no file descriptors left: calls fail as if the whole system had none.
+"""What happens when tickless itself has no file descriptors or memory left: calls fail as if the system had none.
 
-It keeps one for each virtual file, two for each process, and some while calls are served. getrlimit(2), errno(3).
+It keeps one descriptor for each virtual file, two for each process, and some while calls are served. getrlimit(2).
 """
 
 from __future__ import annotations
 
 import os
 import resource
-from errno import EMFILE, ENFILE
+from errno import EMFILE, ENFILE, ENOMEM
 from typing import TYPE_CHECKING
 
 from tickless.abi.errno import EAGAIN
 from tickless.abi.errno import ENFILE as NO_MORE_FILES
+from tickless.abi.errno import ENOMEM as NO_MORE_MEMORY
+from tickless.host import notify
 from tickless.kernel.outcome import Result
-from tickless.kernel.registry import Entry, unserved
+from tickless.kernel.registry import Entry, Unserved, unserved
+from tickless.kernel.task import RUNNING
 
 if TYPE_CHECKING:
+    from tickless.host.supervisor import Supervisor
+    from tickless.host.tracee import Tracee
     from tickless.kernel.task import Task
 
 # What is kept free of them for what calls need for a moment, or while they are parked.
 RESERVE = 64
 
 FILES = unserved("TL601", "more open files than tickless may have itself", NO_MORE_FILES)
+MEMORY = unserved("TL603", "more memory than tickless may have itself", NO_MORE_MEMORY)
 PROCESSES = unserved("TL602", "more processes than tickless has file descriptors for", EAGAIN)
 
 
@@ -31,9 +37,26 @@ def most_numbers() -> int:
     return max(soft - RESERVE, soft // 2)
 
 
-def is_shortage(error: OSError) -> bool:
-    """Whether we have run out of file descriptors."""
-    return error.errno in (EMFILE, ENFILE)
+def shortage_in(error: Exception) -> Unserved | None:
+    """What we have run out of, by an error that it gave; None if the error is another."""
+    if isinstance(error, MemoryError):
+        return MEMORY
+    if not isinstance(error, OSError):
+        return None
+    return {EMFILE: FILES, ENFILE: FILES, ENOMEM: MEMORY}.get(error.errno or 0)
+
+
+def refuse_call(supervisor: Supervisor, task: Tracee, error: Exception) -> bool:
+    """Let the task's call fail, whose serving has run out of something; False if that is not what has happened."""
+    shortage = shortage_in(error)
+    if shortage is None or task.state is not RUNNING or supervisor.runner not in (None, task):
+        return False
+    if not notify.is_valid(supervisor.listener, task.notification):
+        return False  # it happened between two calls: what was left undone nobody would do
+    supervisor.kernel.name_once(task, shortage)
+    supervisor.kernel.abandon_call(task)
+    supervisor.settle(task, -shortage.errno)
+    return True
 
 
 def refusing_clone(entry: Entry | None, ours: int) -> Entry:

@@ -29,7 +29,7 @@ from tickless.host.results import is_to_be_told, pass_on_and_tell
 from tickless.host.retries import Retries
 from tickless.host.safety_net import SafetyNet
 from tickless.host.serve import serve_calls
-from tickless.host.shortage import FILES, is_shortage, refusing_clone
+from tickless.host.shortage import refuse_call, refusing_clone
 from tickless.host.signal_stops import SignalStops
 from tickless.host.tracee import ELSEWHERE, IN_CALL, NEWBORN, STOPPED, Tracee
 from tickless.host.trapped import clock_read_numbers, memory_numbers
@@ -118,22 +118,17 @@ class Supervisor:
                     self.attend()
                 else:
                     self.pass_token()
-            except OSError as error:
+            except (OSError, MemoryError) as error:
                 task = kernel.current
                 if not isinstance(task, Tracee) or not self._is_survived(task, error):
                     raise
 
-    def _is_survived(self, task: Tracee, error: OSError) -> bool:
-        """Whether an error in a task's call is no mistake: it was killed meanwhile, or we have no fds left."""
-        if self.life.deaths.was_killed(task, error):
+    def _is_survived(self, task: Tracee, error: OSError | MemoryError) -> bool:
+        """Whether an error in a task's call is no mistake: it was killed meanwhile, or we have run out of something."""
+        if isinstance(error, OSError) and self.life.deaths.was_killed(task, error):
             self.take_token(task)  # until its status comes
             return True
-        if task.state is not RUNNING or self.runner not in (None, task) or not is_shortage(error):
-            return False
-        self.kernel.name_once(task, FILES)
-        self.kernel.abandon_call(task)
-        self.settle(task, -FILES.errno)
-        return True
+        return refuse_call(self, task, error)
 
     def pass_token(self) -> None:
         """If nobody runs, the next task that has something to do gets the token; as long as none has, time goes on."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Callable
+from contextlib import suppress
 
 
 class LineWriter:
@@ -26,10 +27,13 @@ class LineWriter:
         self._hash.update(data)
         if self.fd is None:
             return
+        left = data
         try:
-            while (written := os.write(self.fd, data)) < len(data):
-                data = data[written:]
+            while left:
+                left = left[os.write(self.fd, left) :]
         except OSError as error:
+            if len(left) < len(data):
+                take_back(self.fd, len(data) - len(left))
             self.close()
             self.complain(f"the trace ends here: {error.strerror}")
 
@@ -42,3 +46,9 @@ class LineWriter:
         if self.fd is not None:
             os.close(self.fd)
             self.fd = None
+
+
+def take_back(fd: int, count: int) -> None:
+    """Let a file end before the `count` bytes that were written last. What is no file has passed them on already."""
+    with suppress(OSError):
+        os.ftruncate(fd, os.lseek(fd, -count, os.SEEK_CUR))
