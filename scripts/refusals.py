@@ -67,4 +67,5 @@ WHAT_TO_DO = {
     "TL602": "tickless keeps two file descriptors for each process of the run: as TL601.",
     "TL603": "Pipes hold their bytes in tickless, and each file, task and timer takes some. Give it more: ulimit -v, "
     "LimitAS= of systemd, --memory of a container.",
+    "TL604": "tickless may have no more file descriptors than the program, and needs some itself: as TL601.",
 }

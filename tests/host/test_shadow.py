@@ -23,7 +23,7 @@ from tickless.abi.epoll import (
     EPOLLONESHOT,
     EPOLLRDHUP,
 )
-from tickless.host.host_files import Shadow, TaskFiles, shadow_base
+from tickless.host.host_files import Shadow, TaskFiles, key_of
 from tickless.host.master import Master
 
 DATA = 0xFEDCBA9876543210
@@ -187,7 +187,7 @@ def test_new_events_wake_through_the_master(
 
 def test_a_number_in_our_own_way_is_refused(shadow: Shadow, files: TaskFiles, pair: Pair) -> None:
     """And never replaced: it may be the end of a placeholder."""
-    in_the_way = os.dup2(pair.peer.fileno(), shadow_base() + pair.fd, inheritable=False)
+    in_the_way = os.dup2(pair.peer.fileno(), key_of(pair.fd), inheritable=False)
     result = shadow.control(files, EPOLL_CTL_ADD, pair.fd, event(EPOLLIN))
     still_there = os.path.sameopenfile(in_the_way, pair.peer.fileno())
     os.close(in_the_way)
@@ -195,11 +195,35 @@ def test_a_number_in_our_own_way_is_refused(shadow: Shadow, files: TaskFiles, pa
     assert (result, still_there) == (-errno.ENOSPC, True)
 
 
-def test_a_number_beyond_our_limit_is_refused(shadow: Shadow, files: TaskFiles, pair: Pair) -> None:
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (shadow_base() + pair.fd, hard))
+def test_it_knows_how_many_events_there_can_be(shadow: Shadow, files: TaskFiles, pair: Pair) -> None:
+    """Not less than interests, and not many more: those of closed files are left out from time to time."""
+    shadow.control(files, EPOLL_CTL_ADD, pair.fd, event(EPOLLIN))
+    first = shadow.most_events
+    for _ in range(1500):
+        with socket.socket() as passing:
+            shadow.control(files, EPOLL_CTL_ADD, passing.fileno(), event(EPOLLIN))
+    after_many = shadow.most_events
+    shadow.control(files, EPOLL_CTL_DEL, pair.fd, event(0))
+
+    assert first == 1
+    assert 1 <= after_many < 1024
+    assert shadow.most_events == after_many - 1
+
+
+def test_each_number_has_a_key_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As many as tickless may have itself, but for the lowest, which are its own. getrlimit(2)."""
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (1000, 1000))
+    keys = [key_of(fd) for fd in range(1000)]
+
+    assert sorted(keys) == list(range(1000))
+    assert min(keys[:900]) == 100
+
+
+def test_a_number_for_which_we_have_none_is_refused(
+    shadow: Shadow, files: TaskFiles, pair: Pair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (pair.fd, pair.fd))
     result = shadow.control(files, EPOLL_CTL_ADD, pair.fd, event(EPOLLIN))
-    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
     assert result == -errno.ENOSPC
 

@@ -71,6 +71,9 @@ class FakeInterests:
     def collect(self, room: int) -> list[tuple[int, int]]:
         return [self.events.popleft() for _ in range(min(room, len(self.events)))]
 
+    def most_events(self) -> int:
+        return len(self.events)
+
     def is_ready(self) -> bool:
         return bool(self.events)
 

@@ -18,6 +18,7 @@ class FakeHost:
     def __init__(self) -> None:
         self.reaped: set[ThreadGroup] = set()
         self.pidfds: dict[int, int] = {}  # pid by number
+        self.directories: dict[int, int] = {}  # of /proc: pid by number
         self.status_of: dict[int, int] = {}  # F_GETFL by number
         self.protected: set[ThreadGroup] = set()  # nobody may signal them
         self.connected_outside: set[ThreadGroup] = set()
@@ -57,6 +58,9 @@ class FakeHost:
         if fd not in self.pidfds:
             raise Errno(EBADF)
         return self.pidfds[fd]
+
+    def pid_of_directory(self, task: Task, fd: int) -> int | None:
+        return self.directories.get(fd)
 
     def held_by(self, task: Task, fd: int) -> tuple[str, list[int]]:
         return "", []

@@ -243,6 +243,16 @@ def test_host_and_own_events_take_turns_in_going_first(watcher: Watcher) -> None
     assert [data for _, data in watcher.wait(2)] == [fd]
 
 
+def test_one_wait_tells_of_all_host_events(watcher: Watcher) -> None:
+    """tests/linux/epoll_and_sockets.c: up to maxevents, of however many files."""
+    host = with_host_files(watcher.task)
+    watcher.control(EPOLL_CTL_ADD, watcher.open(FakeHostFile()), EPOLLIN)
+    fd = watcher.watch(FakeFile(EPOLLIN), EPOLLIN)
+    host.lists[0].add(*((EPOLLIN, 1000 + n) for n in range(700)))
+
+    assert [data for _, data in watcher.wait(1000)] == [*range(1000, 1700), fd]
+
+
 def test_a_host_event_is_not_taken_if_it_cannot_be_told(watcher: Watcher) -> None:
     host = with_host_files(watcher.task)
     watcher.control(EPOLL_CTL_ADD, watcher.open(FakeHostFile()), EPOLLIN)

@@ -11,11 +11,13 @@ from tickless.abi.errno import EBADF, EFAULT, EINVAL, ENOENT, EPERM, ESRCH
 from tickless.abi.siginfo import SI_QUEUE, SI_TKILL, SI_USER, SigInfo
 from tickless.abi.signal import KERNEL_SIGACTION, SIGCONT, SIGRTMAX, SIGSTOP, SIGTERM, SIGUSR1, SIGUSR2
 from tickless.abi.wait import (
+    P_PIDFD,
     PIDFD_NONBLOCK,
     PIDFD_SIGNAL_PROCESS_GROUP,
     PIDFD_SIGNAL_THREAD,
     PIDFD_SIGNAL_THREAD_GROUP,
     PIDFD_THREAD,
+    WEXITED,
 )
 from tickless.kernel.machine import Machine, OwnTask
 from tickless.kernel.outcome import PASS_ON
@@ -329,6 +331,18 @@ def test_signals_through_a_hosts_pidfd_are_the_kernels(kernel: Machine, host: Fa
     assert signal(parent, 5, SIGUSR1) == -ESRCH
     assert signal(parent, 6, SIGUSR1) is PASS_ON
     assert signal(parent, 7, SIGUSR1) == -EBADF
+
+
+def test_a_directory_of_the_hosts_proc_is_a_pidfd_for_signals(kernel: Machine, host: FakeHost) -> None:
+    """tests/linux/pidfd_rules.c: and for nothing else."""
+    parent = kernel.spawn(idle)
+    child = kernel.spawn(idle, parent)
+    host.directories = {3: child.tid, 4: -1}
+
+    assert signal(parent, 3, 0) == 0
+    assert signal(parent, 4, 0) == -ESRCH
+    assert signal(parent, 5, 0) == -EBADF
+    assert call(parent, "waitid", P_PIDFD, 3, 0, WEXITED, 0) == -EBADF
 
 
 def test_the_host_says_who_may_signal(kernel: Machine, host: FakeHost) -> None:

@@ -162,10 +162,27 @@ static void epoll_waits_for_both(void)
     }
 }
 
+/* One wait tells of all that is ready, however many that are. */
+static void many(void)
+{
+    enum { MANY = 700 };
+    static struct epoll_event told[2 * MANY];
+    static int seen[MANY];
+    int pair[2], epoll = epoll_create1(0), different = 0;
+    socketpair(AF_UNIX, SOCK_STREAM, 0, pair);
+    for (int i = 0; i < MANY; i++)
+        control(epoll, EPOLL_CTL_ADD, dup(pair[i % 2]), EPOLLOUT, i);
+    int count = epoll_wait(epoll, told, 2 * MANY, 0);
+    for (int i = 0; i < count; i++)
+        different += !seen[told[i].data.u64]++;
+    printf("many: %d, different %d\n", count, different);
+}
+
 int main(void)
 {
     triggers();
     fairness();
+    many();
     nested();
     all_kinds_in_poll_and_select();
     epoll_waits_for_both();

@@ -66,6 +66,51 @@ static void threads(void)
     fact("signal to a thread that has ended", send_signal(fd, 0, NULL, 0));
 }
 
+static void of_directory(const char *what, const char *path, int flags)
+{
+    char text[80];
+    int fd = open(path, flags);
+    snprintf(text, sizeof text, "signal 0 by the directory of %s", what);
+    fact(text, send_signal(fd, 0, NULL, 0));
+    close(fd);
+}
+
+/* For signals, and for nothing else, a process's directory in /proc is a pidfd as well. */
+static void directories(void)
+{
+    char path[40], byte;
+    siginfo_t info;
+    of_directory("this process", "/proc/self", O_RDONLY | O_DIRECTORY);
+    of_directory("this process, as a path", "/proc/self", O_PATH);
+    of_directory("this thread", "/proc/thread-self", O_RDONLY);
+    of_directory("its files", "/proc/self/fd", O_RDONLY);
+    of_directory("all", "/proc", O_RDONLY);
+    of_directory("none, a file", "/proc/self/status", O_RDONLY);
+    int go[2];
+    pipe(go);
+    pid_t pid = fork();
+    if (pid == 0) {
+        close(go[1]);
+        read(go[0], &byte, 1);
+        pause();
+    }
+    snprintf(path, sizeof path, "/proc/%d", pid);
+    int fd = open(path, O_RDONLY);
+    fact("two scopes by a directory", send_signal(fd, 0, NULL, 3));
+    fact("the scope of a thread by a directory", send_signal(fd, 0, NULL, 1));
+    fact("fd by a directory", syscall(SYS_pidfd_getfd, fd, 0, 0));
+    fact("waitid by a directory", syscall(SYS_waitid, P_PIDFD, fd, &info, WEXITED, NULL));
+    fact("SIGTERM by a directory", send_signal(fd, SIGTERM, NULL, 0));
+    waitid(P_PID, pid, &info, WEXITED | WNOWAIT);
+    printf("it was killed by %d\n", info.si_status);
+    fact("signal to a zombie by a directory", send_signal(fd, SIGTERM, NULL, 0));
+    waitpid(pid, NULL, 0);
+    fact("signal to a reaped process by a directory", send_signal(fd, SIGTERM, NULL, 0));
+    close(go[0]);
+    close(go[1]);
+    close(fd);
+}
+
 int main(void)
 {
     siginfo_t info;
@@ -77,6 +122,7 @@ int main(void)
     fact("open pid -1, unknown flag", syscall(SYS_pidfd_open, -1, 1));
     fact("open a pid of nobody", syscall(SYS_pidfd_open, 0x3fffffff, 0));
     threads();
+    directories();
 
     int go[2];
     pipe(go);

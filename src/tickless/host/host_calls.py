@@ -1,4 +1,4 @@
-"""Calls that only a host has: what tells the supervisor that memory, fd tables or the CPUs change.
+"""Calls that only a host has: what tells the supervisor that memory or fd tables change.
 
 They are passed on, after the supervisor has noted what it must no longer believe.
 """
@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING, cast
 
 from tickless.abi.errno import EINVAL
 from tickless.abi.sched import CLONE_FILES, CLONE_NEWPID, CLONE_NEWTIME
-from tickless.abi.types import S32, Address, Hex64, Pid, Size, UnshareFlags
+from tickless.abi.types import S32, Address, Hex64, Size, UnshareFlags
 from tickless.host.namespaces import moved
-from tickless.kernel.errors import Errno
 from tickless.kernel.outcome import PASS_ON, Result
 from tickless.kernel.registry import ArgumentTest, syscall, unserved
 
@@ -83,23 +82,3 @@ def unshare(task: Task, flags: UnshareFlags) -> Result:
         cast("Tracee", task).own_fd_table()
     moved(cast("Tracee", task))
     return PASS_ON
-
-
-@syscall
-def sched_getaffinity(task: Task, pid: Pid, size: Size, mask: Address) -> Result:
-    """The CPUs that the program was started with: that all run on one of them is our affair."""
-    cpus = cast("Tracee", task).supervisor.cpus
-    words = max(cpus) // 64 + 1
-    if size * 8 <= max(cpus) or size % 8:
-        raise Errno(EINVAL)
-    length = min(size, max(8 * words, 8))
-    return task.memory.copy_out(mask, sum(1 << cpu for cpu in cpus).to_bytes(length, "little"))
-
-
-@syscall
-def sched_setaffinity(task: Task, pid: Pid, size: Size, mask: Address) -> Result:
-    """Accepted if one of the CPUs is there, and left without effect."""
-    wanted = int.from_bytes(task.memory.copy_in(mask, min(size, 128)), "little")
-    if not any(wanted >> cpu & 1 for cpu in cast("Tracee", task).supervisor.cpus):
-        raise Errno(EINVAL)
-    return 0

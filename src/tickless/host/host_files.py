@@ -17,14 +17,14 @@ import stat
 from collections.abc import Callable, Iterable
 
 from tickless.abi.arch import ARCH
-from tickless.abi.epoll import EPOLL_EVENT, EPOLLET, EPOLLIN
+from tickless.abi.epoll import EPOLL_CTL_ADD, EPOLL_CTL_DEL, EPOLL_EVENT, EPOLLET, EPOLLIN
 from tickless.abi.numbers import number_of
 from tickless.abi.poll import POLLNVAL
 from tickless.host.master import Master
-from tickless.host.reach import watched_sockets
+from tickless.host.reach import count_watched, watched_sockets
 
 PIDFD_THREAD = os.O_EXCL  # Linux 6.9
-EVENTS_AT_ONCE = 1024
+RECOUNT_FROM = 1024  # interests
 
 _libc = ctypes.PyDLL(None, use_errno=True)
 _libc.epoll_ctl.argtypes = [ctypes.c_int, ctypes.c_int, ctypes.c_int, ctypes.c_char_p]
@@ -171,20 +171,21 @@ class HostWatch:
 class Shadow:
     """The host epoll that a virtual epoll owns for its host files. epoll(7).
 
-    The program's fd is BASE + fd in it, so that the host's key (file, number) is the one that Linux would have: EEXIST,
-    ENOENT, orphans of a closed number, edges and one-shots are all the host's doing. It is watched edge-triggered, so
-    that nobody spins while an interest stays ready.
+    The program's fd has a number of its own in it, `key_of(fd)`, so that the host's key (file, number) is the one that
+    Linux would have: EEXIST, ENOENT, orphans of a closed number, edges and one-shots are all the host's doing. It is
+    watched edge-triggered, so that nobody spins while an interest stays ready.
     """
 
     def __init__(self, master: Master, wake: Callable[[], object]) -> None:
         """`wake` is called when there may be new events: it wakes the virtual epoll's waiters."""
         self._master = master
-        self._base = shadow_base()
         self._epoll = select.epoll()
         self._fd = self._epoll.fileno()
         self._poll = select.poll()
         self._poll.register(self._fd, select.POLLIN)
-        self._buffer = ctypes.create_string_buffer(EPOLL_EVENT.size * EVENTS_AT_ONCE)
+        self._buffer = ctypes.create_string_buffer(0)
+        self.most_events = 0  # at least as many as there are interests: last closes are counted at `_recount_at` only
+        self._recount_at = RECOUNT_FROM
         master.register(self._fd, EPOLLIN | EPOLLET, lambda _: wake())
 
     def control(self, files: TaskFiles, op: int, fd: int, event: bytes) -> int:
@@ -194,7 +195,7 @@ class Shadow:
         except OSError as error:
             return -(error.errno or 0)
         try:
-            return self._control_as(ours, self._base + fd, op, event)
+            return self._control_as(ours, key_of(fd), op, event)
         finally:
             os.close(ours)
 
@@ -202,18 +203,35 @@ class Shadow:
         try:
             number = fcntl.fcntl(ours, fcntl.F_DUPFD_CLOEXEC, key)
         except OSError:
-            return -errno.ENOSPC  # beyond our own limit of open files
+            return -errno.ENOSPC  # it would be below 0
         try:
             if number != key:
                 return -errno.ENOSPC  # the supervisor's own fds have grown into the range
             result: int = _libc.epoll_ctl(self._fd, op, number, event)
-            return result if result == 0 else -ctypes.get_errno()
         finally:
             os.close(number)
+        if result != 0:
+            return -ctypes.get_errno()
+        self._count(op)
+        return 0
+
+    def _count(self, op: int) -> None:
+        if op == EPOLL_CTL_ADD:
+            self.most_events += 1
+        elif op == EPOLL_CTL_DEL:
+            self.most_events -= 1
+        if self.most_events >= self._recount_at:
+            self.most_events = count_watched(self._fd)
+            self._recount_at = max(RECOUNT_FROM, 2 * self.most_events)
 
     def collect(self, room: int) -> list[tuple[int, int]]:
-        """Take up to `room` (events, data) that are ready now, consuming edges and one-shots as epoll_wait(2) does."""
-        count: int = _libc.epoll_wait(self._fd, self._buffer, min(room, EVENTS_AT_ONCE), 0)
+        """Take up to `room` (events, data) that are ready now, consuming edges and one-shots as epoll_wait(2) does.
+
+        `room` is at least 1, and no more than there may be: the caller's count is a program's.
+        """
+        if (size := room * EPOLL_EVENT.size) > len(self._buffer):
+            self._buffer = ctypes.create_string_buffer(size)
+        count: int = _libc.epoll_wait(self._fd, self._buffer, room, 0)
         if count <= 0:
             return []
         return list(EPOLL_EVENT.iter_unpack(ctypes.string_at(self._buffer, count * EPOLL_EVENT.size)))
@@ -231,10 +249,15 @@ class Shadow:
         self._epoll.close()
 
 
-def shadow_base() -> int:
-    """Return BASE: half of the numbers we may have, so that our own stay below and a task's fds find room above."""
-    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    return min(soft // 2, 1 << 16)
+def key_of(fd: int) -> int:
+    """The number that a task's `fd` has in our shadows: from the middle of what we may have upwards, then downwards.
+
+    Our own fds, which are few, stay at the bottom.
+    """
+    limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    middle = min(limit // 2, 1 << 16)
+    above = limit - middle
+    return middle + fd if fd < above else middle - 1 - (fd - above)
 
 
 def _expect(error: OSError, *expected: int) -> None:

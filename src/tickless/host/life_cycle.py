@@ -113,6 +113,7 @@ class LifeCycle:
             fds.join(tid)
         child = self._make(tid, group, name, space, fds)
         child.clear_child_tid = birth.clear_child_tid
+        child.cpus = parent.cpus
         child.clock = parent.clock if flags & CLONE_VM else parent.clock.forked(space)
         child.place = STOPPED if tid in self.early else NEWBORN
         self.early.discard(tid)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import os
 import signal
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from tickless.abi.arch import ARCH
@@ -111,6 +112,23 @@ class Processes:
             raise Errno(EBADF)
         return int(fields["Pid"])
 
+    def pid_of_directory(self, task: Task, fd: int) -> int | None:
+        assert isinstance(task, Tracee)
+        try:
+            ours = task.fds.task_files().fetch(fd)
+        except OSError:
+            return None
+        try:
+            with suppress(PermissionError):
+                signal.pidfd_send_signal(ours, 0)  # the host knows whether it is one
+            return int(_field(os.open("status", os.O_RDONLY | os.O_CLOEXEC, dir_fd=ours), "Pid:")[0])
+        except ProcessLookupError:
+            return -1
+        except OSError:
+            return None
+        finally:
+            os.close(ours)
+
     def status_flags(self, task: Task, fd: int) -> int:
         assert isinstance(task, Tracee)
         try:
@@ -163,5 +181,9 @@ class Processes:
 
 def _status_of(tid: int, field: str) -> list[str]:
     """A line of /proc/PID/status as words. Raises: OSError. proc(5)."""
-    with open(f"/proc/{tid}/status") as file:
+    return _field(f"/proc/{tid}/status", field)
+
+
+def _field(path: str | int, field: str) -> list[str]:
+    with open(path) as file:
         return next(line.split()[1:] for line in file if line.startswith(field))

@@ -120,6 +120,12 @@ def watched_sockets(epoll: int) -> list[int] | None:
     return [int(inode, 16) for inode, _ in watched]
 
 
+def count_watched(epoll: int) -> int:
+    """How many interests our epoll has. proc_pid_fdinfo(5)."""
+    with open(f"/proc/self/fdinfo/{epoll}") as file:
+        return len(WATCHED_FILE.findall(file.read()))
+
+
 def unix_peers() -> Iterator[tuple[int, int]]:
     """(inode, the other end's inode) of Unix sockets. Raises: OSError."""
     request = REQUEST.pack(AF_UNIX, 0, 0, ALL_STATES, 0, UDIAG_SHOW_PEER, 0, 0)

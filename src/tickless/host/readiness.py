@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 
 from tickless.abi.arch import ARCH
 from tickless.abi.epoll import EPOLL_CTL_DEL, EPOLL_EVENT, EPOLLIN, EPOLLOUT
-from tickless.abi.errno import EAGAIN, EINTR, EPERM, ERESTARTSYS
+from tickless.abi.errno import EAGAIN, EINTR, ENOSPC, EPERM, ERESTARTSYS
 from tickless.abi.fcntl import F_NOTIFY, F_SETFL, F_SETLEASE, F_SETOWN, F_SETOWN_EX, F_SETSIG, O_ASYNC
 from tickless.abi.numbers import number_of
 from tickless.host import pinned
@@ -29,6 +29,7 @@ from tickless.host.host_files import HostWatch, Shadow, TaskFiles
 from tickless.host.locks import LOCK_COMMANDS, lock_record
 from tickless.host.master import poll_one
 from tickless.host.reach import Reach, socket_inode
+from tickless.host.shortage import WATCHES
 from tickless.host.tracee import Tracee
 from tickless.kernel.outcome import PASS_ON, Blocked, Result
 from tickless.kernel.registry import unserved
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
 SIGNAL_COMMANDS = frozenset((F_SETOWN, F_SETOWN_EX, F_SETSIG, F_SETLEASE, F_NOTIFY))
 # A container's profile forbids pidfd_getfd(2), or an ordinary user's task is not dumpable.
 UNWATCHABLE = unserved("TL505", "watching a file that tickless may not get at", EPERM)
+REFUSALS = {-EPERM: UNWATCHABLE, -ENOSPC: WATCHES}
 ACCEPTS = frozenset((number_of(ARCH, "accept"), number_of(ARCH, "accept4")))
 TIMEVAL = struct.Struct("qq")
 
@@ -79,12 +81,15 @@ class Interests:
     def control(self, task: Task, op: int, fd: int, events: int, data: int) -> int:
         event = EPOLL_EVENT.pack(events, data) if op != EPOLL_CTL_DEL else bytes(EPOLL_EVENT.size)
         result = self._shadow.control(_files_of(task), op, fd, event)
-        if result == -EPERM:
-            task.kernel.name_once(task, UNWATCHABLE)
+        if result in REFUSALS:
+            task.kernel.name_once(task, REFUSALS[result])
         return result
 
     def collect(self, room: int) -> list[tuple[int, int]]:
         return self._shadow.collect(room)
+
+    def most_events(self) -> int:
+        return self._shadow.most_events
 
     def is_ready(self) -> bool:
         return self._shadow.has_events()

@@ -10,7 +10,7 @@ import resource
 from errno import EMFILE, ENFILE, ENOMEM
 from typing import TYPE_CHECKING
 
-from tickless.abi.errno import EAGAIN
+from tickless.abi.errno import EAGAIN, ENOSPC
 from tickless.abi.errno import ENFILE as NO_MORE_FILES
 from tickless.abi.errno import ENOMEM as NO_MORE_MEMORY
 from tickless.host import notify
@@ -28,6 +28,7 @@ RESERVE = 64
 
 FILES = unserved("TL601", "more open files than tickless may have itself", NO_MORE_FILES)
 MEMORY = unserved("TL603", "more memory than tickless may have itself", NO_MORE_MEMORY)
+WATCHES = unserved("TL604", "an epoll for a file whose number is more than tickless may have itself", ENOSPC)
 PROCESSES = unserved("TL602", "more processes than tickless has file descriptors for", EAGAIN)
 
 

@@ -51,6 +51,7 @@ class Tracee(Task):
         self.resumes = False  # its next notification goes on with the parked call
         self.vfork_parent: Tracee | None = None
         self.root_is_ours: bool | None = None  # its root directory and mounts are the supervisor's; None: not known
+        self.cpus = supervisor.cpus  # what it is told that it may use
         self.ipc_is_ours: bool | None = None  # so is its IPC namespace
 
     def own_fd_table(self) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from tickless.abi.arch import ARCH
 from tickless.abi.numbers import number_of
 from tickless.host import (  # noqa: F401  they declare calls
+    affinity,
     inotify,
     locks,
     message_queues,

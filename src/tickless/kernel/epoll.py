@@ -58,8 +58,6 @@ EXCLUSIVE_BITS = EPOLLIN | EPOLLOUT | EPOLLERR | EPOLLHUP | EPOLLWAKEUP | EPOLLE
 ALWAYS_WATCHED = EPOLLERR | EPOLLHUP
 # With these an event that was told leaves the ready list.
 TAKEN_ONCE = EPOLLET | EPOLLONESHOT
-# Events of host files that one wait reports at most: what is taken from the host must have found room before.
-HOST_EVENTS = 256
 PACK, EVENT_SIZE = EPOLL_EVENT.pack, EPOLL_EVENT.size
 
 
@@ -189,7 +187,7 @@ class Epoll(File):
 
     def _report_with_host(self, task: Task, host: HostInterests, address: int, room: int) -> int | None:
         """Events of both kinds; they take turns in going first, or one could starve the other."""
-        room = min(room, HOST_EVENTS)
+        room = min(room, host.most_events() + len(self.ready))
         # A host event is gone once it is taken, so its place is tried before.
         task.memory.copy_out(address, task.memory.copy_in(address, room * EVENT_SIZE))
         self.host_goes_first = not self.host_goes_first

@@ -32,6 +32,9 @@ class HostInterests(Protocol):
     def collect(self, room: int) -> list[tuple[int, int]]:
         """Take up to `room` ready (events, data); edges and one-shots are consumed."""
 
+    def most_events(self) -> int:
+        """More events than this cannot be ready: about as many as there are interests."""
+
     def is_ready(self) -> bool:
         """Whether `collect` would give something."""
 

@@ -42,6 +42,9 @@ class HostKernel(Protocol):
     def pid_of_pidfd(self, task: Task, fd: int) -> int:
         """The process a pidfd names, -1 once it is reaped. Raises: Errno(EBADF). pidfd_open(2)."""
 
+    def pid_of_directory(self, task: Task, fd: int) -> int | None:
+        """The process whose directory in /proc is open as `fd`, -1 once it is reaped; None for any other file."""
+
     def status_flags(self, task: Task, fd: int) -> int:
         """F_GETFL of the task's host file `fd`. Raises: Errno(EBADF). fcntl(2)."""
 

@@ -129,7 +129,15 @@ def _target(task: Task, pidfd: int, flags: int) -> tuple[int, int]:
         return task.tid, flags or PIDFD_SIGNAL_THREAD
     if pidfd == PIDFD_SELF_THREAD_GROUP:
         return task.group.tgid, flags or PIDFD_SIGNAL_THREAD_GROUP
-    pid, status_flags = pid_of_pidfd(task, pidfd & 0xFFFFFFFF)
+    number = pidfd & 0xFFFFFFFF
+    try:
+        pid, status_flags = pid_of_pidfd(task, number)
+    except Errno:
+        # Before there were pidfds, a process's directory in /proc was one. For signals it still is.
+        directory_of = task.kernel.host.pid_of_directory(task, number) if task.kernel.host else None
+        if directory_of is None:
+            raise
+        pid, status_flags = directory_of, 0
     own_scope = PIDFD_SIGNAL_THREAD if status_flags & PIDFD_THREAD else PIDFD_SIGNAL_THREAD_GROUP
     return pid, flags or own_scope
 
