@@ -6,10 +6,10 @@ import os
 import subprocess
 from collections.abc import Sequence
 
-from suites import cpython, systemd
+from suites import cpython, stress_ng, systemd
 from suites.model import Family
 
-FAMILIES: dict[str, Family] = {family.name: family for family in (cpython.FAMILY, systemd.FAMILY)}
+FAMILIES: dict[str, Family] = {family.name: family for family in (cpython.FAMILY, systemd.FAMILY, stress_ng.FAMILY)}
 
 
 def prepare(family: Family) -> None:
