@@ -13,6 +13,8 @@ IPC_STAT = 2
 GETPID = 11
 GETVAL = 12
 GETALL = 13
+GETNCNT = 14
+GETZCNT = 15
 SETVAL = 16
 SETALL = 17
 # semctl(2), msgctl(2): a program of old may set this bit in a command.

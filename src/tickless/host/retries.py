@@ -11,6 +11,7 @@ from collections.abc import Callable, Generator
 from tickless.abi.errno import ERESTARTSYS
 from tickless.abi.time import CLOCK_MONOTONIC
 from tickless.host.reach import Reach
+from tickless.host.semaphore_waits import SemaphoreWaits
 from tickless.kernel.task import Task
 from tickless.kernel.wait_queue import WaitQueue, sleep_until
 
@@ -47,6 +48,7 @@ class Retries:
         # A queue for each, in order of arrival.
         self.waiting: dict[WaitQueue, Attempt] = {}
         self.ends_inside: dict[WaitQueue, EndsInside] = {}
+        self.semaphores = SemaphoreWaits()
 
     def __len__(self) -> int:
         return len(self.waiting)

@@ -7,13 +7,27 @@ be: so it gets what another task gives, before that one can take it back.
 from __future__ import annotations
 
 import ctypes
+import os
 from typing import TYPE_CHECKING, cast
 
 from tickless.abi.errno import EAGAIN, EIDRM, EINTR, EINVAL
-from tickless.abi.ipc import GETVAL, IPC_64, IPC_NOWAIT, IPC_RMID, SEM_UNDO, SEMBUF, SEMOPM, SETALL, SETVAL
+from tickless.abi.ipc import (
+    GETNCNT,
+    GETPID,
+    GETZCNT,
+    IPC_64,
+    IPC_NOWAIT,
+    IPC_RMID,
+    SEM_UNDO,
+    SEMBUF,
+    SEMOPM,
+    SETALL,
+    SETVAL,
+)
 from tickless.abi.types import S32, U32, Address, Hex32, IpcId, NumberOrPointer, TimespecPtr
 from tickless.host.namespaces import has_our_ipc, has_our_user
 from tickless.host.retries import Taking
+from tickless.host.semaphore_waits import Operations, obstacle_of
 from tickless.kernel.outcome import PASS_ON, Result
 from tickless.kernel.registry import ArgumentTest, syscall
 from tickless.kernel.timespec import read_timespec
@@ -23,9 +37,6 @@ if TYPE_CHECKING:
     from tickless.host.tracee import Tracee
     from tickless.kernel.outcome import Blocked
     from tickless.kernel.task import Task
-
-Operations = list[tuple[int, int, int]]
-"""(number of the semaphore, what is added to it or 0, flags)."""
 
 _libc = ctypes.PyDLL(None, use_errno=True)
 
@@ -50,11 +61,25 @@ def semtimedop(task: Task, semid: IpcId, tsops: Address, nsops: U32, timeout: Ti
     return _sleep(tracee, semid, operations, deadline_ns)
 
 
-@syscall(when=ArgumentTest(2, 0xFFFFFFFF & ~IPC_64, (IPC_RMID, SETVAL, SETALL)))
+@syscall(
+    when=ArgumentTest(2, 0xFFFFFFFF & ~IPC_64, (IPC_RMID, SETVAL, SETALL, GETNCNT, GETZCNT, GETPID)),
+)
 def semctl(task: Task, semid: IpcId, semnum: S32, cmd: Hex32, arg: NumberOrPointer) -> Result:
-    """Remove semaphores, or set them: who waits may go on."""
-    cast("Tracee", task).supervisor.may_release = True
-    return PASS_ON
+    """Remove semaphores, or set them: who waits may go on. Tell who waits, and who was the last to change one."""
+    tracee = cast("Tracee", task)
+    command = cmd & ~IPC_64
+    waits = tracee.supervisor.retries.semaphores
+    if command == IPC_RMID:
+        waits.forget(semid)
+    if command in (IPC_RMID, SETVAL, SETALL):
+        tracee.supervisor.may_release = True
+        return PASS_ON
+    told = _libc.semctl(semid, semnum, command, 0) if has_our_ipc(tracee) and has_our_user(tracee) else -1
+    if told < 0:
+        return PASS_ON
+    if command == GETPID:
+        return waits.takers.get((semid, semnum), 0) if told == os.getpid() else PASS_ON
+    return told + waits.count(semid, semnum, for_zero=command == GETZCNT)
 
 
 def _sleep(task: Tracee, semid: int, operations: Operations, deadline_ns: int | None) -> Blocked:
@@ -64,10 +89,14 @@ def _sleep(task: Tracee, semid: int, operations: Operations, deadline_ns: int | 
     if by_us:
         attempt = Taking(lambda: _removed(_take(semid, operations)))
     # Whatever the handler's flags, it is not made again. signal(7)
-    result = yield from task.supervisor.retries.sleep_until(task, attempt, deadline_ns, interrupted_as=EINTR)
+    waits = task.supervisor.retries.semaphores
+    with waits.waiting(task, semid, operations):
+        result = yield from task.supervisor.retries.sleep_until(task, attempt, deadline_ns, interrupted_as=EINTR)
     task.supervisor.may_release = True
     if result is None:
         return -EAGAIN
+    if by_us and result == 0:
+        waits.taken(task, semid, operations)
     return result if by_us or result else PASS_ON
 
 
@@ -82,17 +111,13 @@ def _take(semid: int, operations: Operations) -> int | None:
 
 def _try(semid: int, operations: Operations) -> int | None:
     """0 if the operations can be done now, None if they have to wait, -errno if they fail."""
-    values: dict[int, int] = {}
-    for number, change, flags in operations:
-        value = values.get(number)
-        if value is None:
-            value = _libc.semctl(semid, number, GETVAL, 0)
-            if value < 0:
-                return -ctypes.get_errno()
-        if value if change == 0 else value + change < 0:
-            return -EAGAIN if flags & IPC_NOWAIT else None
-        values[number] = value + change
-    return 0
+    try:
+        obstacle = obstacle_of(semid, operations)
+    except OSError as error:
+        return -(error.errno or EINVAL)
+    if obstacle is None:
+        return 0
+    return -EAGAIN if obstacle[2] & IPC_NOWAIT else None
 
 
 def _removed(result: int | None) -> int | None:
