@@ -4,6 +4,7 @@ from struct import Struct
 
 IPC_NOWAIT = 0o4000
 MSG_NOERROR = 0o10000
+MSG_COPY = 0o40000
 SEM_UNDO = 0x1000
 
 # semctl(2), msgctl(2): commands

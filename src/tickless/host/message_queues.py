@@ -6,11 +6,12 @@ As with semaphores, a call that need not wait is passed on, and one that waits i
 from __future__ import annotations
 
 import ctypes
+import os
 from struct import Struct
 from typing import TYPE_CHECKING, cast
 
 from tickless.abi.errno import EAGAIN, EIDRM, EINTR, EINVAL, ENOMSG
-from tickless.abi.ipc import IPC_64, IPC_NOWAIT, IPC_RMID, IPC_SET, IPC_STAT, MESSAGE_TYPE
+from tickless.abi.ipc import IPC_64, IPC_NOWAIT, IPC_RMID, IPC_SET, IPC_STAT, MESSAGE_TYPE, MSG_COPY
 from tickless.abi.types import S64, Address, Hex32, IpcId, Size
 from tickless.host.namespaces import has_our_ipc, has_our_user
 from tickless.host.retries import Taking
@@ -23,8 +24,11 @@ if TYPE_CHECKING:
     from tickless.kernel.outcome import Blocked
     from tickless.kernel.task import Task
 
-# struct msqid64_ds: bytes that are queued, messages, the most bytes there may be
+# struct msqid64_ds: bytes that are queued, messages, the most bytes there may be; who sent last, who received last
 MSQID_DS = Struct("72x QQQ 24x")
+LAST_PIDS = Struct("ii")
+AT_LAST_PIDS = 96
+SIZE_MAX = (1 << 63) - 1
 # The longest message that a waiting call sends or gets; the host allows 8 KiB unless it was told otherwise.
 MESSAGE_MAX = 1 << 20
 
@@ -52,20 +56,43 @@ def msgrcv(task: Task, msqid: IpcId, msgp: Address, msgsz: Size, msgtyp: S64, ms
     """Take a message of a kind once there is one."""
     tracee = cast("Tracee", task)
     tracee.supervisor.may_release = True
-    if msgflg & IPC_NOWAIT or not has_our_ipc(tracee) or (msgtyp == 0 and _has_message(msqid)):
+    never_waits = msgflg & (IPC_NOWAIT | MSG_COPY) or msgsz > SIZE_MAX
+    if never_waits or not has_our_ipc(tracee) or (msgtyp == 0 and _has_message(msqid)):
         return PASS_ON
     if not has_our_user(tracee):
         return PASS_ON
     reception = _Reception(msqid, min(msgsz, MESSAGE_MAX), msgtyp, msgflg)
     result = reception.take()
-    return _receive(tracee, reception, msgp) if result is None else reception.tell(task, msgp, result)
+    return _receive(tracee, reception, msgp) if result is None else reception.tell(tracee, msgp, result)
 
 
-@syscall(when=ArgumentTest(1, 0xFFFFFFFF & ~IPC_64, (IPC_RMID, IPC_SET)))
+@syscall(when=ArgumentTest(1, 0xFFFFFFFF & ~IPC_64, (IPC_RMID, IPC_SET, IPC_STAT)))
 def msgctl(task: Task, msqid: IpcId, cmd: Hex32, buf: Address) -> Result:
-    """Remove a queue, or change its limit: who waits may go on."""
-    cast("Tracee", task).supervisor.may_release = True
+    """Remove a queue, or change its limit: who waits may go on. Tell who used it last."""
+    tracee = cast("Tracee", task)
+    command = cmd & ~IPC_64
+    if command == IPC_STAT:
+        return _tell_status(tracee, msqid, buf)
+    if command == IPC_RMID:
+        tracee.supervisor.retries.queue_users.forget(msqid)
+    tracee.supervisor.may_release = True
     return PASS_ON
+
+
+def _tell_status(task: Tracee, msqid: int, address: int) -> Result:
+    """The host's, with those who were last in place of us. Raises: Errno(EFAULT)."""
+    status = ctypes.create_string_buffer(MSQID_DS.size)
+    if not (has_our_ipc(task) and has_our_user(task)) or _libc.msgctl(msqid, IPC_STAT, status) < 0:
+        return PASS_ON
+    sender, receiver = LAST_PIDS.unpack_from(status, AT_LAST_PIDS)
+    if os.getpid() not in (sender, receiver):
+        return PASS_ON
+    users, us = task.supervisor.retries.queue_users, os.getpid()
+    sender = users.senders.get(msqid, 0) if sender == us else sender
+    receiver = users.receivers.get(msqid, 0) if receiver == us else receiver
+    LAST_PIDS.pack_into(status, AT_LAST_PIDS, sender, receiver)
+    task.memory.copy_out(address, status.raw)
+    return 0
 
 
 def _send(task: Tracee, msqid: int, message: bytes) -> Blocked:
@@ -82,6 +109,8 @@ def _send(task: Tracee, msqid: int, message: bytes) -> Blocked:
     result = yield from task.supervisor.retries.sleep_until(task, attempt, interrupted_as=EINTR)
     assert result is not None, "a message without a deadline"
     task.supervisor.may_release = True
+    if by_us and result == 0:
+        task.supervisor.retries.queue_users.senders[msqid] = task.group.tgid
     return result if by_us or result else PASS_ON
 
 
@@ -108,9 +137,10 @@ class _Reception:
             return None if ctypes.get_errno() == ENOMSG else -ctypes.get_errno()
         return length
 
-    def tell(self, task: Task, address: int, result: int) -> int:
+    def tell(self, task: Tracee, address: int, result: int) -> int:
         """Give the task its message: the length. Raises: Errno(EFAULT), and then the message is lost, as on Linux."""
         if result >= 0:
+            task.supervisor.retries.queue_users.receivers[self._msqid] = task.group.tgid
             task.memory.copy_out(address, self._buffer.raw[: MESSAGE_TYPE.size + result])
         return result
 

@@ -10,8 +10,8 @@ from collections.abc import Callable, Generator
 
 from tickless.abi.errno import ERESTARTSYS
 from tickless.abi.time import CLOCK_MONOTONIC
+from tickless.host.ipc_users import QueueUsers, SemaphoreWaits
 from tickless.host.reach import Reach
-from tickless.host.semaphore_waits import SemaphoreWaits
 from tickless.kernel.task import Task
 from tickless.kernel.wait_queue import WaitQueue, sleep_until
 
@@ -49,6 +49,7 @@ class Retries:
         self.waiting: dict[WaitQueue, Attempt] = {}
         self.ends_inside: dict[WaitQueue, EndsInside] = {}
         self.semaphores = SemaphoreWaits()
+        self.queue_users = QueueUsers()
 
     def __len__(self) -> int:
         return len(self.waiting)

@@ -25,9 +25,9 @@ from tickless.abi.ipc import (
     SETVAL,
 )
 from tickless.abi.types import S32, U32, Address, Hex32, IpcId, NumberOrPointer, TimespecPtr
+from tickless.host.ipc_users import Operations, obstacle_of
 from tickless.host.namespaces import has_our_ipc, has_our_user
 from tickless.host.retries import Taking
-from tickless.host.semaphore_waits import Operations, obstacle_of
 from tickless.kernel.outcome import PASS_ON, Result
 from tickless.kernel.registry import ArgumentTest, syscall
 from tickless.kernel.timespec import read_timespec

@@ -1,4 +1,4 @@
-"""Who waits for a System V semaphore here, in the host's place, and so is unknown to the host. semctl(2)."""
+"""Who waits for System V semaphores and messages here, in the host's place, and so is unknown to the host."""
 
 from __future__ import annotations
 
@@ -47,6 +47,19 @@ class SemaphoreWaits:
             yield
         finally:
             del self._waiting[task]
+
+
+class QueueUsers:
+    """For whom messages were sent and received here, by queue: the last one of each. msgctl(2)."""
+
+    def __init__(self) -> None:
+        self.senders: dict[int, int] = {}
+        self.receivers: dict[int, int] = {}
+
+    def forget(self, msqid: int) -> None:
+        """The queue is about to be removed."""
+        self.senders.pop(msqid, None)
+        self.receivers.pop(msqid, None)
 
 
 def obstacle_of(semid: int, operations: Operations) -> Operation | None:
