@@ -17,6 +17,7 @@ from tickless.host.inherited import Inherited
 from tickless.host.launch import launch
 from tickless.host.placeholder import raise_descriptor_limit
 from tickless.host.supervisor import CLOCK_READ_COST_NS, Supervisor
+from tickless.host.terminal_mode import restorer
 from tickless.host.trapped import clock_read_numbers, memory_numbers, pass_on_unserved, trapped_filter, trapped_numbers
 from tickless.kernel import syscalls as _syscalls  # noqa: F401  declares every call
 from tickless.kernel.clock import CLASS_SCENARIO, START_REALTIME_NS, Clock
@@ -101,6 +102,7 @@ def run(config: RunConfig, inherited: Inherited | None = None) -> Outcome:
     kernel = _make_kernel(config)
     trace = _listen(config, kernel)
     claim = choose_cpu(inherited.cpus)  # ours as long as it lives
+    restore_terminal = restorer()
     supervisor = _launch(config, inherited, kernel, claim.cpu)
     counts = _count_calls(config, kernel)
     _arm_scenario(config, supervisor)
@@ -114,6 +116,8 @@ def run(config: RunConfig, inherited: Inherited | None = None) -> Outcome:
         raise InternalError(_served_last(kernel)) from error
     finally:
         supervisor.finish()
+        if supervisor.ended_by is not None:
+            restore_terminal()
         if trace is not None:
             trace.close()
     outcome = _outcome(supervisor, blocked, counts, time.monotonic_ns() - started_ns)

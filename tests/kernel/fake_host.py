@@ -51,6 +51,9 @@ class FakeHost:
     def is_reaped(self, child: ThreadGroup) -> bool:
         return child in self.reaped
 
+    def note_stop(self, group: ThreadGroup) -> None:
+        pass
+
     def is_connected_outside(self, group: ThreadGroup) -> bool:
         return group in self.connected_outside
 

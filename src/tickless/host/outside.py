@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from tickless.abi.epoll import EPOLLIN
 from tickless.abi.errno import ERESTARTSYS
 from tickless.abi.siginfo import SI_USER, SigInfo
-from tickless.abi.signal import IGNORED_BY_DEFAULT
+from tickless.abi.signal import IGNORED_BY_DEFAULT, SIGCONT, STOPPING_BY_DEFAULT, sigmask
 from tickless.host import ptrace
 from tickless.host.tracee import STOPPED, Tracee
 from tickless.kernel.signals import send_signal
@@ -24,8 +24,24 @@ if TYPE_CHECKING:
     from tickless.host.supervisor import Supervisor
     from tickless.kernel.task import ThreadGroup
 
+# What stops or continues a process that does not catch it.
+JOB_CONTROL = STOPPING_BY_DEFAULT | sigmask(SIGCONT)
+# Signals that keys of a terminal send.
+KEYS = (signal.SIGINT, signal.SIGQUIT, signal.SIGTSTP)
 # Ticks (10 ms of real time each) between two looks for signals from other programs.
 LOOK_TICKS = 5
+
+
+# Signals to us that are meant for the program.
+PASSED_ON = (
+    signal.SIGINT,
+    signal.SIGTERM,
+    signal.SIGHUP,
+    signal.SIGQUIT,
+    signal.SIGUSR1,
+    signal.SIGUSR2,
+    signal.SIGTSTP,
+)
 
 
 class OutsideSigInfo(SigInfo):
@@ -43,6 +59,8 @@ class Outside:
         self.host_sends_signals = False  # the program has asked for some: mq_notify, F_SETOWN and their like
         self.look_is_due = False
         self._ticks = 0
+        self._stop_asked = False  # Ctrl-Z: we stop when the program has
+        self.stop_is_due = False  # a process has been stopped, and perhaps we have to stop as well
         self.interrupts = 0  # SIGINTs so far: the second one ends the run
         self._wake_read, self._wake_write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         supervisor.master.register(self._wake_read, EPOLLIN, self._woken)
@@ -52,7 +70,7 @@ class Outside:
         signal.set_wakeup_fd(self._wake_write, warn_on_full_buffer=False)
         signal.signal(signal.SIGCHLD, self._on_child)
         signal.signal(signal.SIGALRM, self._on_tick)
-        for signo in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGUSR1, signal.SIGUSR2):
+        for signo in PASSED_ON:
             if signal.getsignal(signo) is not signal.SIG_IGN:
                 signal.signal(signo, self._on_signal)
         signal.setitimer(signal.ITIMER_REAL, 0.01, 0.01)
@@ -91,7 +109,23 @@ class Outside:
                 if self.interrupts > 1:
                     self.supervisor.end("interrupted")
                     return
+            self._stop_asked |= signo == signal.SIGTSTP
             self._pass_to_program(signo)
+        if self.stop_is_due:
+            self._stop_with_program()
+
+    def _stop_with_program(self) -> None:
+        """Where a shell waits for the program, stop as it has, so that the shell goes on; and continue with it."""
+        self.stop_is_due = False
+        group, kernel = self.supervisor.life.main_group, self.supervisor.kernel
+        if group is None or not group.stopped_by or kernel.host is None or not kernel.host.is_connected_outside(group):
+            return
+        if self._stop_asked or all(other.stopped_by or not other.threads for other in kernel.groups.values()):
+            self._stop_asked = False
+            os.kill(os.getpid(), signal.SIGSTOP)
+            self.look()  # a shell continues the whole job, us and the tasks
+            if group.stopped_by:
+                self.signal_program(SIGCONT, "signal from outside")
 
     def _pass_to_program(self, signo: int) -> None:
         """A signal to tickless is meant for PROGRAM. A terminal has sent it to the tasks as well."""
@@ -102,11 +136,10 @@ class Outside:
     def signal_program(self, signo: int, cause: str) -> None:
         """Send PROGRAM a signal, as a kill from outside would."""
         group = self.supervisor.life.main_group
-        if group is None or not group.threads:
-            return
-        self.supervisor.kernel.cause = cause
-        send_signal(group, SigInfo(signo, SI_USER, pid=os.getppid(), uid=os.getuid()))
-        self.supervisor.kernel.cause = ""
+        if group is not None and group.threads:
+            self.supervisor.kernel.cause = cause
+            send_signal(group, SigInfo(signo, SI_USER, pid=os.getppid(), uid=os.getuid()))
+            self.supervisor.kernel.cause = ""
 
     def time_out_after(self, timeout_ns: int) -> None:
         """End the run when it has taken that much real time."""
@@ -114,7 +147,7 @@ class Outside:
 
     def _terminal_sent_it(self, signo: int) -> bool:
         """Whether we and the program are the foreground job of a terminal whose key sends `signo`."""
-        if signo not in (signal.SIGINT, signal.SIGQUIT):
+        if signo not in KEYS:
             return False
         group = self.supervisor.life.main_group
         assert group is not None
@@ -139,6 +172,10 @@ class Outside:
         return self.supervisor.runner is not None or bool(self.supervisor.kernel.ready)
 
     def _look_at(self, group: ThreadGroup) -> None:
+        first = group.threads[0]
+        assert isinstance(first, Tracee)
+        if group.stopped_by and first.state is not BLOCKED and first.signals.host_pending()[1] & sigmask(SIGCONT):
+            self._interrupted(first, sigmask(SIGCONT))
         for task in tuple(group.threads):
             assert isinstance(task, Tracee)
             if task.state is not BLOCKED:
@@ -151,6 +188,8 @@ class Outside:
             ignored = task.signals.ignored() | (IGNORED_BY_DEFAULT & ~task.signals.caught())
             if new & ~blocked & ~ignored:
                 self._interrupted(task, new & ~blocked & ~ignored)
+                if done := new & ~blocked & JOB_CONTROL & ~task.signals.caught():
+                    self.supervisor.stops.drop_from_host(task, done)
                 return
             if new & blocked:
                 self._learn(task, new & blocked)

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from tickless.abi.fcntl import O_CLOEXEC, O_NONBLOCK
+from tickless.abi.stat import S_IFREG
 from tickless.host.chance import uuid_of
 from tickless.host.proc_times import process_stat, system_stat, uptime
 from tickless.kernel.pipe import PipeEnd
@@ -90,6 +91,12 @@ def _uuid(task: Tracee) -> bytes:
     return f"{uuid_of(task.supervisor.chance.take(16))}\n".encode()
 
 
+def is_made(status: os.stat_result) -> bool:
+    """Whether it is the status of a `made_file`; by its looks, since nobody keeps count of them."""
+    return status.st_mode == MADE_MODE and status.st_nlink == 0
+
+
+MADE_MODE = S_IFREG | 0o444
 # Files that belong to no process.
 MADE: dict[bytes, Callable[[Tracee], bytes]] = {
     b"/proc/uptime": uptime,
@@ -100,10 +107,11 @@ MADE: dict[bytes, Callable[[Tracee], bytes]] = {
 
 
 def _file_with(text: bytes) -> int:
-    """An open file that can only be read."""
+    """An open file that can only be read, with the mode of files in /proc."""
     writable = os.memfd_create("proc", os.MFD_CLOEXEC)
     try:
         os.write(writable, text)
+        os.fchmod(writable, MADE_MODE)
         return os.open(f"/proc/self/fd/{writable}", os.O_RDONLY | os.O_CLOEXEC)
     finally:
         os.close(writable)

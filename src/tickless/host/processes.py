@@ -94,12 +94,16 @@ class Processes:
 
     def is_connected_outside(self, group: ThreadGroup) -> bool:
         try:
-            parent = int(_status_of(group.tgid, "PPid:")[0])
-            if parent == 0:
-                return False
-            return os.getpgid(parent) != os.getpgid(group.tgid) and os.getsid(parent) == os.getsid(group.tgid)
+            parent, process_group = _parent_of(group.tgid), os.getpgid(group.tgid)
+            # tickless and the script that has started it are members of the job, and have parents, too.
+            while parent and os.getpgid(parent) == process_group:
+                parent = _parent_of(parent)
+            return parent != 0 and os.getsid(parent) == os.getsid(group.tgid)
         except OSError:
             return False
+
+    def note_stop(self, group: ThreadGroup) -> None:
+        self.supervisor.outside.stop_is_due = self.supervisor.attention = True
 
     def pid_of_pidfd(self, task: Task, fd: int) -> int:
         assert isinstance(task, Tracee)
@@ -177,6 +181,10 @@ class Processes:
             return _status_of(task.tid, field)
         except OSError:
             return ["0"] * 4  # it is dying: whatever is asked no longer matters
+
+
+def _parent_of(pid: int) -> int:
+    return int(_status_of(pid, "PPid:")[0])
 
 
 def _status_of(tid: int, field: str) -> list[str]:

@@ -9,12 +9,15 @@ from __future__ import annotations
 
 import os
 import stat
+from contextlib import suppress
+from functools import cache
 from typing import TYPE_CHECKING
 
 from tickless.abi.arch import ARCH
 from tickless.abi.errno import ERESTART_RESTARTBLOCK, ERESTARTSYS
 from tickless.abi.numbers import number_of
 from tickless.host import notify, ptrace
+from tickless.host.proc_files import is_made
 
 if TYPE_CHECKING:
     from tickless.host.supervisor import Supervisor
@@ -38,6 +41,7 @@ UNTOLD = frozenset(
 # Calls that move as many bytes as their third argument says.
 MOVING = frozenset(number_of(ARCH, name) for name in ("read", "write", "pread64", "pwrite64", "recvfrom", "sendto"))
 AT_ONCE = 4096  # bytes that are moved without a look for signals
+MADE_UP = ("/proc", "/sys", "/sys/fs/cgroup")
 
 
 def is_to_be_told(listener: Listener | None, task: Tracee, answer: PassOn) -> bool:
@@ -51,15 +55,25 @@ def _may_be_stopped_behind(task: Tracee) -> bool:
     cut_short, task.was_cut_short = task.was_cut_short, False
     if cut_short or task.call in UNTOLD:
         return False
-    return task.call not in MOVING or task.args[2] <= AT_ONCE or _is_on_disk(task)
-
-
-def _is_on_disk(task: Tracee) -> bool:
-    """Whether the call is for a regular file: then only a fatal signal cuts it short."""
+    if task.call not in MOVING:
+        return True
     try:
-        return stat.S_ISREG(os.stat(f"/proc/{task.tid}/fd/{task.args[0] & 0xFFFFFFFF}").st_mode)
+        status = os.stat(f"/proc/{task.tid}/fd/{task.args[0] & 0xFFFFFFFF}")
     except OSError:
-        return False
+        return task.args[2] <= AT_ONCE
+    if stat.S_ISREG(status.st_mode):  # only a fatal signal cuts the call short
+        return status.st_dev not in _made_up_devices() and not is_made(status)
+    return task.args[2] <= AT_ONCE
+
+
+@cache
+def _made_up_devices() -> frozenset[int]:
+    """Where Linux makes a file up as it is read: how long it then is differs from run to run."""
+    found = set[int]()
+    for folder in MADE_UP:
+        with suppress(OSError):
+            found.add(os.stat(folder).st_dev)
+    return frozenset(found)
 
 
 def pass_on_and_tell(supervisor: Supervisor, task: Tracee, answer: PassOn) -> Answer:

@@ -16,7 +16,7 @@ from tickless.abi.errno import EINTR, ERESTART_RESTARTBLOCK, ERESTARTNOHAND, ERE
 from tickless.abi.numbers import number_of
 from tickless.abi.sched import CLONE_UNTRACED
 from tickless.abi.siginfo import SI_KERNEL, SI_TKILL, SI_USER, SigInfo
-from tickless.abi.signal import SIGCHLD, SIGRTMIN, SIGSEGV, STOPPING_BY_DEFAULT, sigmask
+from tickless.abi.signal import SIGCHLD, SIGRTMIN, SIGSEGV, STOPPING_BY_DEFAULT, sigmask, signals_in
 from tickless.host import ptrace, tsc
 from tickless.host.outside import OutsideSigInfo
 from tickless.host.tracee import IN_HOST, NEWBORN, STOPPED, Tracee
@@ -213,6 +213,22 @@ class SignalStops:
         for signo in taken:
             self._ring_again(task, signo)
         self.supervisor.life.stopped(task)
+
+    def drop_from_host(self, task: Tracee, signals: int) -> None:
+        """Take signals of a parked task from the host: they have done what they do. The host makes its call again."""
+        with contextlib.suppress(ProcessLookupError):  # killed: `send` finds that out as well
+            ptrace.interrupt(task.tid)
+        self.supervisor.send(task, 0, -ERESTARTSYS, 0)
+        task.resumes = task.answered_restart = True
+        if self.supervisor.life.await_stop(task) is None:
+            return
+        mask = ptrace.getsigmask(task.tid)
+        for signo in signals_in(signals):
+            if not self._take_one(task, signo):
+                return
+        ptrace.setsigmask(task.tid, mask)
+        task.place = STOPPED
+        self.supervisor.life.go_on(task)
 
     def _take_one(self, task: Tracee, signo: int) -> bool:
         """Let nothing but one `signo` through, up to its delivery; False if the task has died."""

@@ -37,7 +37,10 @@ class HostKernel(Protocol):
         """Whether the program has reaped this zombie: the waits that reap are done by the host."""
 
     def is_connected_outside(self, group: ThreadGroup) -> bool:
-        """Whether a parent outside is of the group's session but not of its process group. setpgid(2)."""
+        """Whether a parent outside, its own or its job's, is of the session but not of the job. setpgid(2)."""
+
+    def note_stop(self, group: ThreadGroup) -> None:
+        """A process has been stopped."""
 
     def pid_of_pidfd(self, task: Task, fd: int) -> int:
         """The process a pidfd names, -1 once it is reaped. Raises: Errno(EBADF). pidfd_open(2)."""

@@ -38,6 +38,8 @@ def stop(group: ThreadGroup, signo: int) -> None:
         if task.state is BLOCKED and task.interrupted_as:
             _end_sleep(task)
     process.notify_parent(group, CLD_STOPPED, signo)
+    if group.kernel.host is not None:
+        group.kernel.host.note_stop(group)
 
 
 def resume_stopped(group: ThreadGroup) -> None:
