@@ -7,9 +7,10 @@ from collections.abc import Callable
 
 from tickless.abi.epoll import EPOLL_CTL_DEL
 from tickless.abi.poll import POLLNVAL
+from tickless.abi.stat import S_IFIFO
 from tickless.kernel.errors import Errno
 from tickless.kernel.file import File
-from tickless.kernel.host_file import HostFile
+from tickless.kernel.host_file import HostFile, HostStatus
 from tickless.kernel.machine import OwnTask
 from tickless.kernel.outcome import PASS_ON, Result
 from tickless.kernel.task import Task
@@ -34,9 +35,10 @@ class FakeFile(File):
 class FakeHostFile(HostFile):
     """A file of the host, ready for `events`."""
 
-    def __init__(self, events: int = 0, *, pollable: bool = True) -> None:
+    def __init__(self, events: int = 0, *, pollable: bool = True, mode: int = S_IFIFO, flags: int = 0) -> None:
         super().__init__(pollable=pollable)
         self.events = events
+        self.shown = HostStatus(mode, (0, id(self)), flags)
 
     def become(self, events: int) -> None:
         self.events = events
@@ -104,6 +106,11 @@ class FakeReadiness:
     def interests(self, on_ready: Callable[[], object]) -> FakeInterests:
         self.lists.append(FakeInterests(on_ready))
         return self.lists[-1]
+
+    def status(self, task: Task, fd: int) -> HostStatus | None:
+        file = task.fds.get(fd)
+        assert isinstance(file, FakeHostFile)
+        return file.shown
 
     def fcntl(self, task: Task, fd: int, command: int, argument: int) -> Result:
         self.commands.append((fd, command, argument))

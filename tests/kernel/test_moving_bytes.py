@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 import pytest
 
 from tests.kernel.fake_files import FakeFile, FakeHostFile, install, with_host_files
@@ -11,6 +13,8 @@ from tickless.abi.epoll import EPOLLIN, EPOLLOUT
 from tickless.abi.errno import EAGAIN, EBADF, EFAULT, EINVAL, ENOSYS, ENOTSOCK, EOPNOTSUPP, EPIPE, ESPIPE
 from tickless.abi.fcntl import (
     IOVEC,
+    O_APPEND,
+    O_NONBLOCK,
     RWF_APPEND,
     RWF_HIPRI,
     RWF_NOAPPEND,
@@ -21,6 +25,7 @@ from tickless.abi.fcntl import (
 )
 from tickless.abi.signal import SIGPIPE
 from tickless.abi.socket import MSG_DONTWAIT, MSG_ERRQUEUE, MSG_OOB
+from tickless.abi.stat import S_IFIFO, S_IFREG, S_IFSOCK
 from tickless.kernel.machine import Machine, OwnTask
 from tickless.kernel.outcome import PASS_ON
 from tickless.kernel.socket_calls import MSGHDR_CONTROLLEN
@@ -154,7 +159,7 @@ def test_files_without_a_position_have_none(ends: Ends, name: str) -> None:
 )
 def test_the_host_does_what_cannot_block(task: OwnTask, name: str, args: tuple[int, ...], events: int) -> None:
     host = with_host_files(task)
-    fds = [install(task, FakeHostFile()) for _ in range(2)]
+    fds = [install(task, FakeHostFile(mode=mode)) for mode in (S_IFIFO, S_IFREG)]
 
     assert call(task, name, fds[0], *args) is PASS_ON
     assert host.waits == [(fds[0], events)]
@@ -191,9 +196,82 @@ def test_vmsplice_waits_for_whichever_end_it_has(task: OwnTask) -> None:
     """vmsplice(2): to a FIFO's write end, from its read end."""
     host = with_host_files(task)
     install(task, FakeHostFile())
+    vector, _ = iovecs(task, 4)
 
-    assert call(task, "vmsplice", 0, BAD, 1, 0) is PASS_ON
+    assert call(task, "vmsplice", 0, vector, 1, 0) is PASS_ON
     assert host.waits == [(0, EPOLLIN | EPOLLOUT)]
+
+
+FIFO, SOCKET, FILE, LOG, READY_OR_NOT = (
+    {"mode": S_IFIFO},
+    {"mode": S_IFSOCK},
+    {"mode": S_IFREG, "pollable": False},
+    {"mode": S_IFREG, "pollable": False, "flags": O_APPEND},
+    {"mode": S_IFIFO, "flags": O_NONBLOCK},
+)
+
+
+@pytest.mark.parametrize(
+    ("name", "kinds", "args"),
+    [
+        ("splice", (FIFO, FIFO), (0, 0, 0, 0, 1, 0)),
+        ("splice", (FIFO, FIFO), (0, BAD, 1, 0, 1, 0)),
+        ("splice", (FIFO, FIFO), (0, 0, 1, BAD, 1, 0)),
+        ("splice", (SOCKET, FIFO), (0, 0, 1, BAD, 1, 0)),
+        ("splice", (SOCKET, FILE), (0, 0, 1, 0, 1, 0)),
+        ("splice", (FIFO, LOG), (0, 0, 1, 0, 1, 0)),
+        ("splice", (FIFO, READY_OR_NOT), (0, 0, 1, 0, 1, 0)),
+        ("splice", (READY_OR_NOT, SOCKET), (0, 0, 1, 0, 1, 0)),
+        ("tee", (FIFO, FIFO), (0, 0, 1, 0)),
+        ("tee", (FIFO, SOCKET), (0, 1, 1, 0)),
+        ("tee", (FILE, FIFO), (0, 1, 1, 0)),
+        ("vmsplice", (SOCKET, FIFO), (0, BAD, 1, 0)),
+        ("sendfile", (SOCKET, FIFO), (0, 1, 0, 1)),
+        ("sendfile", (SOCKET, SOCKET), (0, 1, 0, 1)),
+        ("sendfile", (SOCKET, FILE), (0, 1, 0, 0)),
+    ],
+)
+def test_what_linux_refuses_is_not_waited_for(
+    task: OwnTask, name: str, kinds: Sequence[Mapping[str, int]], args: tuple[int, ...]
+) -> None:
+    """splice(2), EINVAL and ESPIPE, tee(2), vmsplice(2), sendfile(2): of files that are never ready."""
+    host = with_host_files(task)
+    for kind in kinds:
+        install(task, FakeHostFile(**kind))  # type: ignore[arg-type]
+
+    assert call(task, name, *args) is PASS_ON
+    assert host.waits == []
+
+
+@pytest.mark.parametrize(
+    ("name", "args", "result"),
+    [
+        ("splice", (99, 0, 99, 0, 0, 64), 0),
+        ("splice", (99, 0, 99, 0, 1, 64), -EINVAL),
+        ("splice", (99, 0, 99, 0, 1, 0), -EBADF),
+        ("tee", (99, 99, 0, 64), -EINVAL),
+        ("tee", (99, 99, 0, 0), 0),
+        ("tee", (99, 99, 1, 0), -EBADF),
+        ("vmsplice", (99, BAD, 1, 64), -EINVAL),
+        ("vmsplice", (99, BAD, 1, 0), -EBADF),
+        ("vmsplice", (1, BAD, 1, 0), -EBADF),
+        ("vmsplice", (0, BAD, 1025, 0), -EINVAL),
+        ("vmsplice", (0, BAD, 1, 0), -EFAULT),
+        ("vmsplice", (0, BAD, 0, 0), 0),
+        ("splice", (0, 0, 1, 0, 1, 0), -EINVAL),
+        ("sendfile", (1, 0, 0, 1), -EINVAL),
+        ("sendfile", (99, 99, BAD, 1), -EFAULT),
+        ("sendfile", (99, 99, 0, 1), -EBADF),
+    ],
+)
+def test_the_order_of_checks(task: OwnTask, name: str, args: tuple[int, ...], result: int) -> None:
+    """The contracts of splice: lengths and flags come before the files, but for sendfile's offset."""
+    host = with_host_files(task)
+    install(task, FakeHostFile())
+    install(task, FakeFile())
+
+    assert call(task, name, *args) == result
+    assert host.waits == []
 
 
 def test_the_host_knows_how_to_connect(task: OwnTask) -> None:

@@ -31,6 +31,7 @@ from tickless.host.master import poll_one
 from tickless.host.reach import Reach, socket_inode
 from tickless.host.shortage import WATCHES
 from tickless.host.tracee import Tracee
+from tickless.kernel.host_file import HostStatus
 from tickless.kernel.outcome import PASS_ON, Blocked, Result
 from tickless.kernel.registry import unserved
 from tickless.kernel.wait_queue import WaitQueue, sleep_until
@@ -126,6 +127,17 @@ class Readiness:
 
     def interests(self, on_ready: Callable[[], object]) -> Interests:
         return Interests(self, on_ready)
+
+    def status(self, task: Task, fd: int) -> HostStatus | None:
+        try:
+            ours = _files_of(task).fetch(fd)
+        except OSError:
+            return None
+        try:
+            shown = os.fstat(ours)
+            return HostStatus(shown.st_mode, (shown.st_dev, shown.st_ino), fcntl(ours, F_GETFL))
+        finally:
+            os.close(ours)
 
     def fcntl(self, task: Task, fd: int, command: int, argument: int) -> Result:
         if command in LOCK_COMMANDS:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, ClassVar, Protocol
+from typing import TYPE_CHECKING, ClassVar, NamedTuple, Protocol
 
 from tickless.abi.epoll import EPOLLIN, EPOLLOUT
+from tickless.abi.stat import S_IFIFO, S_IFMT
 from tickless.kernel.file import File
 from tickless.kernel.outcome import PASS_ON, Result
 from tickless.kernel.wait_queue import WaitQueue
@@ -42,6 +43,18 @@ class HostInterests(Protocol):
         """The epoll has gone."""
 
 
+class HostStatus(NamedTuple):
+    """What fstat(2) and F_GETFL tell of a file."""
+
+    mode: int
+    identity: tuple[int, int]  # device and inode
+    flags: int
+
+    @property
+    def is_fifo(self) -> bool:
+        return self.mode & S_IFMT == S_IFIFO
+
+
 class HostReadiness(Protocol):
     """What a host tells of its files. Numbers are those of the calling task."""
 
@@ -53,6 +66,9 @@ class HostReadiness(Protocol):
 
     def interests(self, on_ready: Callable[[], object]) -> HostInterests:
         """A place for an epoll's host files; `on_ready` is called when one may have become ready."""
+
+    def status(self, task: Task, fd: int) -> HostStatus | None:
+        """What kind of file it is; None if that cannot be found out."""
 
     def fcntl(self, task: Task, fd: int, command: int, argument: int) -> Result:
         """fcntl(2) for the file itself: PASS_ON, for a lock a sleep until it is free."""
@@ -78,6 +94,10 @@ class HostFile(File):
         super().__init__(nonblock=False)
         self.pollable = pollable
         self.never_full = never_full
+
+    def status(self, task: Task, fd: int) -> HostStatus | None:
+        """What kind of file it is; None if that cannot be found out."""
+        return _host_of(task).status(task, fd)
 
     def fcntl(self, task: Task, fd: int, command: int, argument: int) -> Result:
         """What fcntl(2) does to the file, not to its number."""

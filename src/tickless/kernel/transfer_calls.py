@@ -6,15 +6,28 @@ and write instead.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from tickless.abi.epoll import EPOLLIN, EPOLLOUT
 from tickless.abi.errno import EBADF, EINVAL
-from tickless.abi.fcntl import O_RDONLY, O_WRONLY, SPLICE_F_NONBLOCK
+from tickless.abi.fcntl import (
+    O_APPEND,
+    O_NONBLOCK,
+    O_RDONLY,
+    O_WRONLY,
+    SPLICE_F_GIFT,
+    SPLICE_F_MORE,
+    SPLICE_F_MOVE,
+    SPLICE_F_NONBLOCK,
+)
+from tickless.abi.stat import S_IFIFO, S_IFMT, S_IFSOCK
 from tickless.abi.types import Address, Fd, Hex32, IovecPtr, Size, SpliceFlags
 from tickless.kernel.errors import Errno
-from tickless.kernel.host_file import HostFile
+from tickless.kernel.host_file import HostFile, HostStatus
+from tickless.kernel.memory import read_iovec
 from tickless.kernel.outcome import PASS_ON, Blocked, PassOn, Result
+from tickless.kernel.pipe import PipeEnd
 from tickless.kernel.registry import syscall, unserved
 
 if TYPE_CHECKING:
@@ -24,7 +37,10 @@ if TYPE_CHECKING:
 SPLICE = unserved("TL120", "splice with a pipe", EINVAL)
 TEE = unserved("TL121", "tee", EINVAL)
 VMSPLICE = unserved("TL122", "vmsplice", EINVAL)
-SENDFILE = unserved("TL123", "sendfile with a pipe or an event file", EINVAL)
+SENDFILE = unserved("TL123", "sendfile with a pipe", EINVAL)
+
+SPLICE_FLAGS = SPLICE_F_MOVE | SPLICE_F_NONBLOCK | SPLICE_F_MORE | SPLICE_F_GIFT
+OFFSET_SIZE = 8
 
 
 @syscall
@@ -32,28 +48,54 @@ def splice(
     task: Task, fd_in: Fd, off_in: Address, fd_out: Fd, off_out: Address, length: Size, flags: SpliceFlags
 ) -> Result:
     """The host's between files of its own, once there is something and room for it."""
-    return _move(task, SPLICE, fd_in, fd_out, flags)
+    if not length:
+        return 0
+    _check_flags(flags)
+
+    def is_mistake(source: HostStatus, target: HostStatus) -> bool:
+        if not source.is_fifo:
+            return not target.is_fifo or off_out != 0
+        return off_in != 0 or source.identity == target.identity or _takes_no_place(target, off_out)
+
+    return _move(task, SPLICE, (fd_in, fd_out), flags, is_mistake)
 
 
 @syscall
 def tee(task: Task, fdin: Fd, fdout: Fd, length: Size, flags: SpliceFlags) -> Result:
     """The host's between FIFOs of its own, as `splice`."""
-    return _move(task, TEE, fdin, fdout, flags)
+    _check_flags(flags)
+    if not length:
+        return 0
+    return _move(task, TEE, (fdin, fdout), flags, _are_not_two_pipes)
 
 
 @syscall
 def vmsplice(task: Task, fd: Fd, iov: IovecPtr, nr_segs: Size, flags: SpliceFlags) -> Result:
     """The host's to and from FIFOs of its own: which of the two the FIFO's end decides."""
+    _check_flags(flags)
+    if not isinstance(task.fds.get(fd), HostFile | PipeEnd):
+        raise Errno(EBADF)
     (file,) = _host_files(task, VMSPLICE, fd)
-    return PASS_ON if flags & SPLICE_F_NONBLOCK else file.pass_on(task, fd, EPOLLIN | EPOLLOUT)
+    status = file.status(task, fd)
+    if flags & SPLICE_F_NONBLOCK or status is None or not status.is_fifo:
+        return PASS_ON
+    if not read_iovec(task.memory, iov, nr_segs).size:
+        return 0
+    return file.pass_on(task, fd, EPOLLIN | EPOLLOUT)
 
 
 @syscall
 def sendfile(task: Task, out_fd: Fd, in_fd: Fd, offset: Address, count: Size) -> Result:
     """The host's between files of its own, once the one that is written to has room."""
+    if offset:
+        task.memory.copy_in(offset, OFFSET_SIZE)
     _check_directions(task, in_fd, out_fd)
-    _, out = _host_files(task, SENDFILE, in_fd, out_fd)
-    return out.pass_on(task, out_fd, EPOLLOUT)
+    source, target = _host_files(task, SENDFILE, in_fd, out_fd)
+    status = source.status(task, in_fd)
+    # What has no position is refused, whether there is room or not.
+    if not count or status is None or status.mode & S_IFMT in (S_IFIFO, S_IFSOCK):
+        return PASS_ON
+    return target.pass_on(task, out_fd, EPOLLOUT)
 
 
 @syscall
@@ -67,15 +109,42 @@ def copy_file_range(
     return PASS_ON
 
 
-def _move(task: Task, refused: Unserved, fd_in: int, fd_out: int, flags: int) -> Result:
+def _check_flags(flags: int) -> None:
+    """Raises: Errno(EINVAL)."""
+    if flags & ~SPLICE_FLAGS:
+        raise Errno(EINVAL)
+
+
+def _move(
+    task: Task,
+    refused: Unserved,
+    fds: tuple[int, int],
+    flags: int,
+    is_mistake: Callable[[HostStatus, HostStatus], bool],
+) -> Result:
+    """Wait for both files, unless Linux refuses these at once."""
+    fd_in, fd_out = fds
     _check_directions(task, fd_in, fd_out)
     source, target = _host_files(task, refused, fd_in, fd_out)
-    if flags & SPLICE_F_NONBLOCK:
+    statuses = [file.status(task, fd) for file, fd in ((source, fd_in), (target, fd_out))]
+    known = [status for status in statuses if status is not None]
+    if flags & SPLICE_F_NONBLOCK or len(known) < len(statuses) or is_mistake(*known):
+        return PASS_ON
+    if any(status.is_fifo and status.flags & O_NONBLOCK for status in known):
         return PASS_ON
     readable = source.pass_on(task, fd_in, EPOLLIN)
     if isinstance(readable, int | PassOn):
         return target.pass_on(task, fd_out, EPOLLOUT)
     return _move_later(task, readable, target, fd_out)
+
+
+def _are_not_two_pipes(source: HostStatus, target: HostStatus) -> bool:
+    return not (source.is_fifo and target.is_fifo) or source.identity == target.identity
+
+
+def _takes_no_place(target: HostStatus, offset: int) -> bool:
+    """Whether a pipe is given an offset, or a file that is appended to is to be written elsewhere."""
+    return offset != 0 if target.is_fifo else bool(target.flags & O_APPEND)
 
 
 def _move_later(task: Task, readable: Blocked, target: HostFile, fd_out: int) -> Blocked:
@@ -93,9 +162,11 @@ def _check_directions(task: Task, fd_in: int, fd_out: int) -> None:
 
 
 def _host_files(task: Task, refused: Unserved, *fds: int) -> list[HostFile]:
-    """Raises: Errno(EBADF), Errno(EINVAL) for a file of ours."""
+    """Raises: Errno(EBADF), Errno(EINVAL) for a file of ours, which Linux says of event files, too."""
     files = [task.fds.get(fd) for fd in fds]
+    if any(isinstance(file, PipeEnd) for file in files):
+        task.kernel.refuse(task, refused)
     of_host = [file for file in files if isinstance(file, HostFile)]
     if len(of_host) < len(files):
-        task.kernel.refuse(task, refused)
+        raise Errno(EINVAL)
     return of_host

@@ -252,6 +252,25 @@ RULE(refused, "connect(2)", "a connect that does not wait: EINPROGRESS or refuse
     observed("readiness", "%s", readiness(fd));
 }
 
+RULE(connect_errors, "connect(2)", "EBADF, ENOTSOCK, EINVAL for an address that is too short, EFAULT; EISCONN twice, the flags stay")
+{
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t size = sizeof address;
+    int listener = socket(AF_INET, SOCK_STREAM, 0), fd = socket(AF_INET, SOCK_STREAM, 0);
+    bind(listener, (struct sockaddr *)&address, size);
+    listen(listener, 5);
+    getsockname(listener, (struct sockaddr *)&address, &size);
+    SEE(connect(99, (struct sockaddr *)&address, size));
+    SEE(connect(0, (struct sockaddr *)&address, size));
+    SEE(connect(fd, (struct sockaddr *)&address, 1));
+    SEE(connect(fd, NULL, 0));
+    SEE(connect(fd, (struct sockaddr *)&address, 999));
+    SEE(syscall(SYS_connect, fd, 16, size));
+    SEE(connect(fd, (struct sockaddr *)&address, size));
+    SEE(connect(fd, (struct sockaddr *)&address, size));
+    SEE(fcntl(fd, F_GETFL) == O_RDWR);
+}
+
 RULE(urgent, "tcp(7)", "urgent data is PRI until it is read with MSG_OOB, and not among the rest")
 {
     int at_mark = -1;
