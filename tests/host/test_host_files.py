@@ -1,5 +1,6 @@
 """Host files seen from the supervisor: readiness by every road, and no duplicate kept anywhere."""
 
+import errno
 import os
 import platform
 import select
@@ -136,6 +137,29 @@ def test_any_thread_stands_for_the_table(pair: Pair) -> None:
     thread.join()
 
     assert found == {pair.fd: POLLOUT}
+
+
+def test_a_thread_that_cannot_be_named_is_out_of_reach(monkeypatch: pytest.MonkeyPatch, pair: Pair) -> None:
+    """pidfd_open(2) before Linux 6.9: EINVAL for a thread that is no leader, and for PIDFD_THREAD."""
+
+    def refuse(tid: int, flags: int = 0) -> int:
+        raise OSError(errno.EINVAL, f"thread {tid}, {flags:#x}")
+
+    monkeypatch.setattr(os, "pidfd_open", refuse)
+    found: list[bool] = []
+
+    def run() -> None:
+        files = TaskFiles(threading.get_native_id())
+        with pytest.raises(PermissionError):
+            files.fetch(pair.fd)
+        found.append(files.is_pollable(pair.fd))
+        files.close()
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    thread.join()
+
+    assert found == [True]
 
 
 @pytest.mark.parametrize(

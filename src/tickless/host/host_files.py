@@ -68,17 +68,15 @@ class TaskFiles:
 
     def __init__(self, tid: int) -> None:
         """Any thread that shares the table will do while it lives; before Linux 6.9 only a leader. OSError: ESRCH."""
-        try:
-            self._pidfd = os.pidfd_open(tid, PIDFD_THREAD)
-        except OSError as error:
-            _expect(error, errno.EINVAL)
-            self._pidfd = os.pidfd_open(tid)
+        self._pidfd = _pidfd_of(tid)
 
     def fetch(self, fd: int) -> int:
         """Return a duplicate of the task's `fd`, close-on-exec, for the caller to close at once.
 
-        OSError: EBADF, ESRCH, and EPERM where an ordinary user's task is not dumpable.
+        OSError: EBADF, ESRCH, and EPERM where an ordinary user's task is not dumpable, or `tid` cannot be named.
         """
+        if self._pidfd is None:
+            raise PermissionError(errno.EPERM, os.strerror(errno.EPERM))
         ours: int = _libc.syscall(_PIDFD_GETFD, self._pidfd, ctypes.c_int(fd), 0)
         if ours < 0:
             error = ctypes.get_errno()
@@ -140,7 +138,8 @@ class TaskFiles:
         return found
 
     def close(self) -> None:
-        os.close(self._pidfd)
+        if self._pidfd is not None:
+            os.close(self._pidfd)
 
 
 class HostWatch:
@@ -247,6 +246,16 @@ class Shadow:
     def close(self) -> None:
         self._master.unregister(self._fd)
         self._epoll.close()
+
+
+def _pidfd_of(tid: int) -> int | None:
+    """A pidfd of the task; None for a thread that Linux is too old to name. OSError: ESRCH."""
+    for flags in (PIDFD_THREAD, 0):
+        try:
+            return os.pidfd_open(tid, flags)
+        except OSError as error:
+            _expect(error, errno.EINVAL)
+    return None
 
 
 def key_of(fd: int) -> int:

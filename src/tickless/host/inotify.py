@@ -35,7 +35,10 @@ class GroupInotify(HostFile):
 
     def read_from_host(self, task: Task, fd: int, buf: int, count: int) -> Result:
         """Read what is there, sorted. When nothing is, the host has its say: EAGAIN, or a wait."""
-        ours = cast("Tracee", task).fds.task_files().fetch(fd)
+        try:
+            ours = cast("Tracee", task).fds.task_files().fetch(fd)
+        except OSError:
+            return PASS_ON  # out of reach: in the host's order
         try:
             if not poll_one(ours, EPOLLIN):
                 return super().read_from_host(task, fd, buf, count)
