@@ -67,3 +67,22 @@ def test_who_may_see_less_than_we_sees_what_linux_shows(tmp_path: Path) -> None:
 
     assert started != 100 * UPTIME_AT_START
     assert started / os.sysconf("SC_CLK_TCK") <= float(Path("/proc/uptime").read_text().split()[0])
+
+
+def test_states_are_those_of_the_run(tmp_path: Path) -> None:
+    """proc_pid_stat(5): stops are virtual, and whoever reads its own state runs."""
+    script = (
+        "state() { read -r stat < /proc/$1/stat; set -- ${stat##*) }; echo $1; }; "
+        "sleep 1d & sleep 1; state $$; state $!; kill -STOP $!; state $!; grep State /proc/$!/status; "
+        "kill -CONT $!; sleep 1; state $!; grep State /proc/self/status; kill -KILL $!"
+    )
+
+    assert printed(script, tmp_path).split("\n") == [
+        "R",
+        "S",
+        "T",
+        "State:\tT (stopped)",
+        "S",
+        "State:\tR (running)",
+        "",
+    ]

@@ -117,7 +117,7 @@ def test_a_write_that_does_not_fit_adds_nothing(task: OwnTask) -> None:
 
     assert write(task, COUNT_MAX - 4) == -EAGAIN
     assert file.count == 5
-    assert file.describe(task) == "eventfd-count:                5\n"
+    assert file.describe(task) == "eventfd-count:                5\neventfd-semaphore: 0\n"
 
 
 @pytest.mark.parametrize("size", [0, 7, 9])

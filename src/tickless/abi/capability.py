@@ -1,5 +1,6 @@
 """capabilities(7): those that a call of ours asks for."""
 
+CAP_DAC_OVERRIDE = 1
 CAP_FOWNER = 3
 CAP_SYS_RESOURCE = 24
 CAP_SYS_TIME = 25

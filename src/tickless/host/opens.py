@@ -10,7 +10,8 @@ import os
 from struct import Struct
 from typing import TYPE_CHECKING, cast
 
-from tickless.abi.errno import EINVAL, EMFILE, ENXIO
+from tickless.abi.capability import CAP_DAC_OVERRIDE
+from tickless.abi.errno import EACCES, EINVAL, EMFILE, ENXIO
 from tickless.abi.fcntl import (
     AT_FDCWD,
     O_ACCMODE,
@@ -36,6 +37,7 @@ from tickless.host.namespaces import moved
 from tickless.host.paths import PATH_MAX, locate
 from tickless.host.proc_files import link_text, made_file
 from tickless.host.terminals import MULTIPLEXER
+from tickless.kernel.capability import has_capability
 from tickless.kernel.errors import Errno
 from tickless.kernel.outcome import PASS_ON, Result
 from tickless.kernel.pipe import PipeEnd, PipeReader, PipeWriter
@@ -130,10 +132,10 @@ def _pass_on(task: Tracee) -> Result:
 def _reopen(task: Tracee, file: File, flags: int) -> Result:
     """Open a file of ours through a link in /proc: a new open file description of the same pipe.
 
-    Raises: Errno(ENXIO) for all others, which have no open of their own.
+    Raises: Errno(ENXIO) for all others, which have no open of their own, Errno(EACCES) since these are root's.
     """
     if not isinstance(file, PipeEnd):
-        raise Errno(ENXIO)
+        raise Errno(ENXIO if has_capability(task, CAP_DAC_OVERRIDE) else EACCES)
     nonblock = bool(flags & O_NONBLOCK)
     access = flags & O_ACCMODE
     if access == O_RDONLY:

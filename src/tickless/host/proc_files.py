@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from tickless.abi.fcntl import O_CLOEXEC, O_NONBLOCK
 from tickless.abi.stat import S_IFREG
 from tickless.host.chance import uuid_of
-from tickless.host.proc_times import process_stat, system_stat, uptime
+from tickless.host.proc_times import process_stat, process_status, system_stat, uptime
 from tickless.kernel.pipe import PipeEnd
 
 if TYPE_CHECKING:
@@ -22,8 +22,9 @@ def made_file(task: Tracee, path: bytes, location: bytes) -> int | None:
     """An open file of ours, to be closed, with what a file in /proc has to say; None for all that is the host's."""
     if (make := MADE.get(path)) is not None:
         return _file_with(make(task))
-    if path.endswith(b"/stat") and (stat := process_stat(task, location)) is not None:
-        return _file_with(stat)
+    for name, make_of_process in MADE_OF_PROCESSES.items():
+        if path.endswith(name) and (shown := make_of_process(task, location)) is not None:
+            return _file_with(shown)
     directory = _directory_of_fds(path, location, b"fdinfo")
     if directory is None:
         return None
@@ -103,6 +104,11 @@ MADE: dict[bytes, Callable[[Tracee], bytes]] = {
     b"/proc/stat": system_stat,
     b"/proc/sys/kernel/random/boot_id": _boot_id,
     b"/proc/sys/kernel/random/uuid": _uuid,
+}
+# Files that each process has.
+MADE_OF_PROCESSES: dict[bytes, Callable[[Tracee, bytes], bytes | None]] = {
+    b"/stat": process_stat,
+    b"/status": process_status,
 }
 
 

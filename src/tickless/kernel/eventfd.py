@@ -61,7 +61,7 @@ class EventFd(File):
         return readable | writable
 
     def describe(self, task: Task) -> str:
-        return f"eventfd-count: {self.count:16x}\n"
+        return f"eventfd-count: {self.count:16x}\neventfd-semaphore: {int(self.semaphore)}\n"
 
     def _take(self, task: Task, dst: UserBuffer) -> int:
         taken = 1 if self.semaphore else self.count
