@@ -6,7 +6,7 @@ import sys
 import pytest
 
 BROKEN = """
-import sys
+import os, sys
 from tickless.host.inherited import Inherited
 inherited = Inherited.capture()
 import tickless.run
@@ -48,6 +48,20 @@ def test_a_file_that_is_missing_is_no_death_of_a_task() -> None:
 
     assert ended.returncode == 125
     assert "internal error while serving pselect6 of main: FileNotFoundError(2" in ended.stderr
+
+
+def test_a_mistake_in_the_call_of_a_task_that_dies_meanwhile_is_one_all_the_same() -> None:
+    ended = _run(error="(os.kill(arguments[1].tid, 9), ValueError('a mistake'))[1]")
+    other = _run(error="(os.kill(arguments[1].tid, 9), OSError(22, 'a mistake'))[1]")
+
+    assert (ended.returncode, other.returncode) == (125, 125)
+    assert "OSError(22, 'a mistake')" in other.stderr
+
+
+def test_a_task_that_is_gone_while_its_call_is_served_is_no_mistake() -> None:
+    ended = _run(error="(os.kill(arguments[1].tid, 9), ProcessLookupError(3, 'No such process'))[1]")
+
+    assert (ended.returncode, ended.stderr) == (-9, "")
 
 
 @pytest.mark.parametrize("error", ["MemoryError()", "OSError(24, 'Too many open files')"])

@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import time
-from errno import ENOENT, ESRCH
+from errno import EBADF, ENOENT, ESRCH
 from typing import TYPE_CHECKING
 
 from tickless.abi.signal import SIGKILL
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 # linux/sched.h: flags of a task that is on its way out, by exit(2) or by a signal.
 PF_EXITING, PF_DUMPCORE, PF_SIGNALED = 0x4, 0x200, 0x400
+# What the host says of a task that is gone, of its files in /proc, and of its fds (pidfd_getfd, before Linux 6.9).
+GONE = frozenset((ESRCH, ENOENT, EBADF))
 # Real time in which a killed task may have taken its SIGKILL and not yet the flag.
 UNSEEN_S = 0.1
 
@@ -168,6 +170,8 @@ class Deaths:
 
     def was_killed(self, task: Task, error: OSError) -> bool:
         """Whether `error` comes from the end of the task whose call is served."""
+        if error.errno not in GONE:
+            return False
         end = time.monotonic() + UNSEEN_S
         while not (ending := self.is_ending(task.tid)) and error.errno in (ESRCH, ENOENT) and time.monotonic() < end:
             os.sched_yield()
