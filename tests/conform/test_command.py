@@ -84,7 +84,7 @@ def test_junit_holds_every_rule(tmp_path: Path, other_kernel: str) -> None:
     conform("eventfd/semaphore", "--junit", str(file), "--against", other_kernel, cache=tmp_path)
 
     (suite,) = ElementTree.parse(file).getroot()
-    assert suite.attrib == {"name": "eventfd(2)", "tests": "1", "failures": "1", "skipped": "0"}
+    assert suite.attrib == {"name": "eventfd(2)", "tests": "1", "failures": "1", "errors": "0", "skipped": "0"}
     (case,) = suite
     assert case.get("name") == "eventfd/semaphore"
     assert "+ count: 7" in (case.findtext("failure") or "").splitlines()
@@ -119,6 +119,37 @@ def test_a_mistake_is_one_line(arguments: list[str], cc: str, status: int, said:
     assert (ended.returncode, ended.stdout) == (status, "")
     assert said in ended.stderr.splitlines()[0]
     assert "Traceback" not in ended.stderr
+
+
+# Knows no eventfd.
+OLD_COMPILER = """#!/bin/sh
+case "$*" in *eventfd.c*) echo "eventfd.c: no such header" >&2; exit 1 ;; esac
+exec gcc "$@"
+"""
+
+
+def test_a_file_that_does_not_compile_costs_itself_alone(tmp_path: Path) -> None:
+    compiler = tmp_path / "old-cc"
+    compiler.write_text(OLD_COMPILER)
+    compiler.chmod(0o755)
+    report = tmp_path / "report.xml"
+    asked = ("eventfd/semaphore", "eventfd/short_*", "pipe/create", "--against", "env")
+
+    ended = conform(*asked, "--junit", str(report), cache=tmp_path, cc=str(compiler))
+
+    assert (ended.returncode, ended.stderr) == (1, "")
+    lines = ended.stdout.splitlines()
+    assert lines[:2] == ["eventfd.c does not compile:", "eventfd.c: no such header"]
+    assert [line.split() for line in lines[-3:]] == [
+        ["eventfd(2)", "2", "0", "0", "(2", "not", "built)"],
+        ["pipe2(2)", "1", "1", "0"],
+        ["all", "3", "1", "0", "(2", "not", "built)"],
+    ]
+    first, second = ElementTree.parse(report).getroot()
+    assert (first.get("errors"), second.get("errors")) == ("2", "0")
+    assert "no such header" in (first[0].findtext("error") or "")
+    counted = json.loads(conform(*asked, "--json", cache=tmp_path, cc=str(compiler)).stdout)
+    assert (counted["agreed"], counted["not_built"]) == (1, 2)
 
 
 def test_a_program_is_built_once(tmp_path: Path) -> None:

@@ -219,7 +219,7 @@ def conform(filters: Sequence[str], **options: Any) -> int:
     """Try rules of the manual pages: does a program see under tickless what it sees on this kernel?
 
     FILTER is a page, eventfd(2) or eventfd, or one rule, eventfd/semaphore; * and ? stand for others. A C compiler
-    is needed. The status is 0 if all agree, 1 if a rule differs, 125 if the rules cannot be tried.
+    is needed. The status is 0 if all agree, 1 if a rule differs or a file does not compile, 125 if none can be tried.
     """
     from tickless.cli.conforming import conform
 

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
 from typing import IO
 
 import click
 
 from tickless.cli.say import say
-from tickless.conform.building import CannotRun, build, cache_folder, compiler
+from tickless.conform.building import CannotRun, DoesNotCompile, build, cache_folder, compiler
 from tickless.conform.reporting import Asked, as_json, as_junit, differences, table
 from tickless.conform.rules import Contract, chosen
-from tickless.conform.running import Verdict, compare, recorded, run, this_kernel, under_tickless
+from tickless.conform.running import Verdict, compare, not_built, recorded, run, this_kernel, under_tickless
 
 AGREED, DIFFERS, FAILED = 0, 1, 125
 
@@ -35,30 +37,36 @@ def conform(
         print(as_json(asked, verdicts))
     else:
         _print(asked, verdicts)
-    return DIFFERS if any(verdict.outcome == "differs" for verdict in verdicts) else AGREED
+    return DIFFERS if any(verdict.outcome in ("differs", "not built") for verdict in verdicts) else AGREED
 
 
 def _try(contracts: Sequence[Contract], clock: str, against: str | None) -> tuple[Asked, list[Verdict]]:
-    """Raises: CannotRun."""
+    """Raises: CannotRun, where no file could be tried."""
     if against is None:
-        asked = Asked(this_kernel(), f"tickless run --clock {clock}")
-        return asked, list(_against_this_kernel(contracts, under_tickless(clock)))
-    kernels = sorted({recorded(contract)[0] for contract in contracts} - {""})
-    return Asked(", ".join(kernels), against), list(_against_the_record(contracts, shlex.split(against)))
-
-
-def _against_this_kernel(contracts: Sequence[Contract], prefix: Sequence[str]) -> Iterator[Verdict]:
+        asked, judge = Asked(this_kernel(), f"tickless run --clock {clock}"), partial(_natively, under_tickless(clock))
+    else:
+        kernels = sorted({recorded(contract)[0] for contract in contracts} - {""})
+        asked, judge = Asked(", ".join(kernels), against), partial(_by_record, shlex.split(against))
     folder, cc = cache_folder(), compiler()
+    verdicts: list[Verdict] = []
+    refusals: list[DoesNotCompile] = []
     for contract in contracts:
-        program = build(contract, folder, cc)
-        yield from compare(contract, run(contract, program), run(contract, program, prefix))
+        try:
+            verdicts += judge(contract, build(contract, folder, cc))
+        except DoesNotCompile as error:
+            refusals.append(error)
+            verdicts += not_built(contract, str(error))
+    if len(refusals) == len(contracts):
+        raise refusals[0]
+    return asked, verdicts
 
 
-def _against_the_record(contracts: Sequence[Contract], prefix: Sequence[str]) -> Iterator[Verdict]:
-    folder, cc = cache_folder(), compiler()
-    for contract in contracts:
-        seen = run(contract, build(contract, folder, cc), prefix)
-        yield from compare(contract, recorded(contract)[1], seen)
+def _natively(prefix: Sequence[str], contract: Contract, program: Path) -> list[Verdict]:
+    return compare(contract, run(contract, program), run(contract, program, prefix))
+
+
+def _by_record(prefix: Sequence[str], contract: Contract, program: Path) -> list[Verdict]:
+    return compare(contract, recorded(contract)[1], run(contract, program, prefix))
 
 
 def _print(asked: Asked, verdicts: Sequence[Verdict]) -> None:

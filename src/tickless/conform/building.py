@@ -20,6 +20,10 @@ class CannotRun(Exception):
     """The rules cannot be tried here; the text says why, for the user."""
 
 
+class DoesNotCompile(CannotRun):
+    """One file of rules is refused by this compiler; others may be tried."""
+
+
 def cache_folder() -> Path:
     """Where programs are kept: below $XDG_CACHE_HOME, or a new folder where that cannot be written."""
     base = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
@@ -40,7 +44,7 @@ def compiler() -> list[str]:
 
 
 def build(contract: Contract, folder: Path, cc: list[str]) -> Path:
-    """The program of `contract`; made once, as its name holds a hash of all it was made from. Raises: CannotRun."""
+    """The program of `contract`, made once: its name holds a hash of all it was made from. Raises: DoesNotCompile."""
     sources = [contract.source, *sorted(HARNESS.glob("*.c"))]
     made_from = [shlex.join(cc).encode(), *(path.read_bytes() for path in (*sources, *sorted(HARNESS.glob("*.h"))))]
     mark = hashlib.sha256(b"\0".join(made_from)).hexdigest()[:12]
@@ -52,7 +56,7 @@ def build(contract: Contract, folder: Path, cc: list[str]) -> Path:
         if _compile([*command, "-static"]) is not None:
             error = _compile(command)
             if error is not None:
-                raise CannotRun(f"{contract.source.name} does not compile:\n{error.rstrip()}")
+                raise DoesNotCompile(f"{contract.source.name} does not compile:\n{error.rstrip()}")
         unfinished.rename(program)
     return program
 

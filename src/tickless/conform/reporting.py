@@ -34,13 +34,15 @@ def table(verdicts: Sequence[Verdict]) -> str:
     width = max(len(page) for page, _ in rows)
     lines = [f"{'page':<{width}}  rules  agreed  differing"]
     for page, counts in rows:
-        missing = f"  ({counts['not here']} not here)" if counts["not here"] else ""
+        missing = "".join(f"  ({counts[why]} {why})" for why in ("not here", "not built") if counts[why])
         lines.append(f"{page:<{width}}  {counts.total():>5}  {counts['agreed']:>6}  {counts['differs']:>9}{missing}")
     return "\n".join(lines)
 
 
 def differences(verdicts: Sequence[Verdict]) -> Iterator[str]:
-    """What each differing rule showed here (+) and on Linux (-), in lines."""
+    """What each differing rule showed here (+) and on Linux (-), in lines; why a file was not built, once."""
+    for complaint in dict.fromkeys(verdict.complaint for verdict in verdicts if verdict.outcome == "not built"):
+        yield from complaint.splitlines()
     for verdict in verdicts:
         if verdict.outcome == "differs":
             yield f"{verdict.rule.id}: {verdict.rule.page}: {verdict.rule.claim}"
@@ -64,6 +66,7 @@ def as_json(asked: Asked, verdicts: Sequence[Verdict]) -> str:
         "agreed": counts["agreed"],
         "differing": counts["differs"],
         "not_here": counts["not here"],
+        "not_built": counts["not built"],
         "rules": [_fields(verdict) for verdict in verdicts],
     }
     return json.dumps(fields, indent=1)
@@ -87,6 +90,7 @@ def as_junit(asked: Asked, verdicts: Sequence[Verdict]) -> bytes:
             name=page,
             tests=str(len(of_page)),
             failures=str(counts["differs"]),
+            errors=str(counts["not built"]),
             skipped=str(counts["not here"]),
         )
         for verdict in of_page:
@@ -99,5 +103,7 @@ def _add_case(suite: ElementTree.Element, verdict: Verdict) -> None:
     if verdict.outcome == "differs":
         failure = ElementTree.SubElement(case, "failure", message=verdict.rule.claim)
         failure.text = "\n".join(_marked(verdict.linux, verdict.other))
+    elif verdict.outcome == "not built":
+        ElementTree.SubElement(case, "error", message="does not compile").text = verdict.complaint
     elif verdict.outcome == "not here":
         ElementTree.SubElement(case, "skipped")

@@ -127,10 +127,13 @@ class Verdict:
     linux: Lines | None
     other: Lines | None
     complaint: str = ""
+    built: bool = True  # False: its file does not compile, as the complaint says
 
     @property
     def outcome(self) -> str:
-        """`agreed`, `differs`, or `not here` where one of the two has no such thing and the other has."""
+        """`agreed`, `differs`, `not here` where one of the two has no such thing and the other has, or `not built`."""
+        if not self.built:
+            return "not built"
         if self.linux is not None and self.linux == self.other:
             return "agreed"
         return "not here" if _is_not_here(self.linux) or _is_not_here(self.other) else "differs"
@@ -138,6 +141,11 @@ class Verdict:
 
 def _is_not_here(lines: Lines | None) -> bool:
     return bool(lines) and lines is not None and lines[-1].startswith(NOT_HERE)
+
+
+def not_built(contract: Contract, complaint: str) -> list[Verdict]:
+    """The verdicts on the rules of a file that does not compile."""
+    return [Verdict(rule, None, None, complaint, built=False) for rule in contract.rules]
 
 
 def compare(contract: Contract, linux: Seen, other: Seen) -> list[Verdict]:
