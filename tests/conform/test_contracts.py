@@ -18,6 +18,7 @@ STRICT = ["-Wall", "-Wextra", "-Werror"]
 CONTRACTS = {contract.name: contract for contract in all_contracts()}
 # It measures real time, so it gets the CPU before the other tests that run now, where we may give it.
 FIRST = ["nice", "-n", "-15"] if os.geteuid() == 0 else []
+OLDER = ["setarch", "--uname-2.6"]
 
 
 def program_of(contract: Contract, *, cc: str = "gcc") -> Path:
@@ -81,6 +82,14 @@ def test_the_program_lists_the_rules_that_its_source_names(name: str) -> None:
 @by_contract
 def test_it_builds_with_musl_too(name: str) -> None:
     assert program_of(CONTRACTS[name], cc="musl-gcc").exists()
+
+
+def test_what_older_kernels_do_another_way_is_not_tried_there() -> None:
+    """personality(2): UNAME26 makes any release one of 2.6."""
+    older = run(CONTRACTS["epoll_wait"], program_of(CONTRACTS["epoll_wait"]), OLDER)
+
+    assert older.lines["closed"] == ("not here: another way before Linux 6.15",)
+    assert older.lines["timeout"] == native("epoll_wait").lines["timeout"]
 
 
 def test_the_list_in_the_docs_is_up_to_date() -> None:

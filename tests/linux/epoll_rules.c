@@ -1,5 +1,6 @@
 /* epoll_ctl(2), epoll_wait(2): order of checks, triggers, one-shot, nesting, a buffer that does not hold all. */
 #define _GNU_SOURCE
+#include "since.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <stdint.h>
@@ -44,7 +45,8 @@ static void order_of_checks(void)
     long nowhere = 16, in_kernel = -1;
     struct timespec bad = {0, 1000000000};
 
-    FACT(syscall(SYS_epoll_wait, 99, out, 0, 0));
+    if (linux_since(6, 15))
+        FACT(syscall(SYS_epoll_wait, 99, out, 0, 0));
     FACT(syscall(SYS_epoll_wait, epoll, out, 0, 0));
     FACT(syscall(SYS_epoll_wait, event, out, 1, 0));
     FACT(syscall(SYS_epoll_wait, event, in_kernel, 1, 0));

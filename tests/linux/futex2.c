@@ -1,5 +1,6 @@
 /* futex_waitv, futex_wake, futex_wait, futex_requeue: the order of checks, and who is woken. */
 #define _GNU_SOURCE
+#include "since.h"
 #include <errno.h>
 #include <linux/futex.h>
 #include <pthread.h>
@@ -63,6 +64,10 @@ int main(void)
     pthread_t thread;
     void *result;
 
+    if (!linux_since(6, 7)) {
+        puts("futex_wake, futex_wait, futex_requeue: not before Linux 6.7");
+        return 0;
+    }
     fact("wake", syscall(WAKE, words, 1L, 1, U32));
     fact("wake, mask 0", syscall(WAKE, words, 0L, 1, U32));
     fact("wake, large mask", syscall(WAKE, words, 1L << 32, 1, U32));

@@ -1,5 +1,6 @@
 /* pidfd_open(2), pidfd_send_signal(2), pidfd_getfd(2): checks, readiness, and who is named after the end. */
 #define _GNU_SOURCE
+#include "since.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -121,8 +122,10 @@ int main(void)
     fact("open pid -1", syscall(SYS_pidfd_open, -1, 0));
     fact("open pid -1, unknown flag", syscall(SYS_pidfd_open, -1, 1));
     fact("open a pid of nobody", syscall(SYS_pidfd_open, 0x3fffffff, 0));
-    threads();
-    directories();
+    if (linux_since(6, 9)) {
+        threads();
+        directories();
+    }
 
     int go[2];
     pipe(go);

@@ -11,7 +11,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-static pid_t of_main, of_thread;
+static pid_t of_main, of_thread, last_thread;
 
 static const char *who(pid_t pid)
 {
@@ -49,6 +49,7 @@ static void *own_children_first(void *argument)
 static void *ends_with_a_child(void *argument)
 {
     int *pipes = argument;
+    last_thread = syscall(SYS_gettid);
     of_thread = fork();
     if (of_thread == 0) {
         char byte;
@@ -135,6 +136,8 @@ int main(void)
     pipe(pipes);
     pthread_create(&thread, NULL, ends_with_a_child, pipes);
     pthread_join(thread, NULL);
+    while (syscall(SYS_tgkill, getpid(), last_thread, 0) == 0) /* joined, it may still have its child */
+        sched_yield();
     pid_t early = waitpid(-1, NULL, __WNOTHREAD | WNOHANG);
     fact("a child of a thread that has ended is main's", early);
     pthread_create(&thread, NULL, lets_it_end, pipes);

@@ -193,6 +193,7 @@ RULE(write_flags, "pwritev2(2)", "an eventfd takes no flags but RWF_HIPRI")
 
 RULE(mode_first, "writev(2)", "the wrong end of a pipe is EBADF before the pieces are counted or read")
 {
+    since(6, 8);
     int ends[2];
     if (pipe(ends) < 0)
         cannot_start("pipe");

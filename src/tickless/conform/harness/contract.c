@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <sys/time.h>
+#include <sys/utsname.h>
 
 #define LIMIT_S 20
 
@@ -67,6 +68,19 @@ void not_here(const char *why)
 {
     observed("not here", "%s", why);
     _exit(0);
+}
+
+void since(int major, int minor)
+{
+    struct utsname name;
+    int here[2] = {0, 0};
+    char why[40];
+    uname(&name);
+    sscanf(name.release, "%d.%d", &here[0], &here[1]);
+    if (here[0] > major || (here[0] == major && here[1] >= minor))
+        return;
+    snprintf(why, sizeof why, "another way before Linux %d.%d", major, minor);
+    not_here(why);
 }
 
 void cannot_start(const char *why)

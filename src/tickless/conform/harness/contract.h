@@ -58,6 +58,8 @@ void interrupt_soon(void);
 
 /* End this rule: the kernel has no such thing, as `why` says ("F_DUPFD_QUERY: Linux 6.10"). */
 _Noreturn void not_here(const char *why);
+/* End this rule where Linux is older than that and does it another way. */
+void since(int major, int minor);
 /* End this rule: what it needs to begin with has failed. */
 _Noreturn void cannot_start(const char *why);
 
