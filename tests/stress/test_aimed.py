@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.programs.build import ROOT, compile_c
-from tests.programs.harness import Ended, processes_of, run
+from tests.programs.harness import Ended, processes_of, run, running
 
 HERE = Path(__file__).resolve().parent
 # A call is received, served, answered; a ptrace stop comes and is handled. With a trace there is a stop behind calls.
@@ -58,6 +58,39 @@ def test_in_another_order_it_is_the_same(
 
     assert (ended.stdout, ended.status) == (f"{ROUNDS} rounds\n", 0), ended.stderr
     assert processes_of(tmp_path / "run") == []
+
+
+WAYS = 40  # of waits.c
+
+
+def test_who_is_killed_by_its_parent_in_any_wait_leaves_nothing(tmp_path: Path) -> None:
+    """In files of tickless and of the host, futexes, sleeps, waits, locks, queues; in vfork, stopped, computing."""
+    program = [str(compile_c(HERE / "waits.c")), "inside"]
+    ended = run([sys.executable, str(HERE / "checked.py"), "run", "-q", "--", *program], tmp_path / "run")
+
+    ends = [line.split() for line in ended.stdout.splitlines()]
+    assert [way for way, signo in ends if signo != "9"] == []
+    assert (len(ends), ended.status) == (WAYS, 0), ended.stderr
+    assert processes_of(tmp_path / "run") == []
+
+
+def test_who_is_killed_from_outside_in_any_wait_leaves_nothing(tmp_path: Path) -> None:
+    program = [str(compile_c(HERE / "waits.c")), "outside"]
+    command = [sys.executable, str(HERE / "checked.py"), "run", "-q", "--", *program]
+    with running(command, tmp_path / "run") as process:
+        assert process.stdout is not None
+        ends = []
+        for line in process.stdout:
+            if line.strip().isdigit():
+                os.kill(int(line), signal.SIGKILL)
+            else:
+                ends.append(line.split())
+        status = process.wait(20)
+        assert process.stderr is not None
+        left = process.stderr.read()
+
+    assert [way for way, signo in ends if signo != "9"] == []
+    assert (len(ends), status, left) == (WAYS, 0, "")
 
 
 def left_of(folder: Path) -> list[object]:
