@@ -3,7 +3,7 @@ SHELL := /bin/bash
 BIN := .venv/bin
 PYTEST := $(BIN)/pytest -n auto --maxprocesses 4 --dist loadgroup
 
-.PHONY: demo test test-all check bench storms suites clean setup-demo setup-test setup-all
+.PHONY: demo test test-all check bench storms suites fuzz clean setup-demo setup-test setup-all
 
 demo: build/demo/daemon
 	$(BIN)/tickless run --start '2026-01-01 00:00:00' --at 12h:SIGHUP --at 1d:SIGTERM --stats -- build/demo/daemon
@@ -28,6 +28,11 @@ bench: setup-test
 N ?= 100
 storms: setup-test
 	STORMS=$(N) $(BIN)/pytest -q -m slow tests/stress -k many_runs --timeout 7200
+
+# N random scripts by Linux and by tickless: what they print must agree.
+fuzz: N = 2000
+fuzz: setup-test
+	$(BIN)/python -m fuzz --scripts $(N) $(if $(SEED),--seed $(SEED))
 
 # Suites that nobody here wrote, natively and under tickless; one family with ONLY=NAME, one part of it with PIECE=NAME.
 suites: setup-test
