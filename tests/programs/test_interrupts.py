@@ -177,3 +177,31 @@ def test_the_trace_tells_when_a_process_stops_and_goes_on(tmp_path: Path) -> Non
     told = [line.split(maxsplit=1)[1] for line in (tmp_path / "trace").read_text().splitlines()]
     kept = [line for line in told if line.startswith("main.1 ") and line.endswith(("stopped by SIGSTOP", "continued"))]
     assert [line.split(maxsplit=1)[1] for line in kept] == ["... stopped by SIGSTOP", "... continued"]
+
+
+WAITS_FOR_A_CHILD_THAT_COMPUTES = """
+import os, signal
+signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGUSR1])
+signal.signal(signal.SIGUSR2, signal.SIG_IGN)
+child = os.fork()
+while child == 0 and not os.path.exists("stop"):
+    pass
+if child:
+    print(os.getpid(), flush=True)
+    print("ended with", os.wait()[1], flush=True)
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGUSR1, signal.SIGCONT], ids=["blocked", "without effect"])
+def test_a_signal_to_a_parked_task_leaves_the_token_where_it_is(number: signal.Signals, tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    with running(tickless([sys.executable, "-Sc", WAITS_FOR_A_CHILD_THAT_COMPUTES]), folder) as process:
+        parent = int(next_line(process))
+        for _ in range(5):
+            os.kill(parent, number)
+            process.send_signal(signal.SIGUSR2)  # so that tickless looks
+            time.sleep(0.05)
+        (folder / "stop").touch()
+
+        assert next_line(process) == "ended with 0\n"
+        assert process.wait(LIMIT_S) == 0

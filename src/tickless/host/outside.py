@@ -5,11 +5,9 @@ from __future__ import annotations
 import os
 import signal
 import time
-from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from tickless.abi.epoll import EPOLLIN
-from tickless.abi.errno import ERESTARTSYS
 from tickless.abi.siginfo import SI_USER, SigInfo
 from tickless.abi.signal import IGNORED_BY_DEFAULT, SIGCONT, STOPPING_BY_DEFAULT, sigmask
 from tickless.host import ptrace
@@ -209,11 +207,7 @@ class Outside:
         That takes a stop, so the call is interrupted, and goes on when the host makes it again.
         """
         supervisor = self.supervisor
-        with suppress(ProcessLookupError):  # killed: `send` finds that out as well
-            ptrace.interrupt(task.tid)
-        supervisor.send(task, 0, -ERESTARTSYS, 0)
-        task.resumes = task.answered_restart = True
-        if supervisor.life.await_stop(task) is None:
+        if not supervisor.stops.stop_parked(task):
             return
         for shared, raw in _pending_infos(task.tid):
             info = SigInfo.unpack(raw)

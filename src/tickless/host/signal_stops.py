@@ -214,13 +214,24 @@ class SignalStops:
             self._ring_again(task, signo)
         self.supervisor.life.stopped(task)
 
-    def drop_from_host(self, task: Tracee, signals: int) -> None:
-        """Take signals of a parked task from the host: they have done what they do. The host makes its call again."""
+    def stop_parked(self, task: Tracee) -> bool:
+        """Have a parked task stopped before the host makes its call again, which then goes on; False if it dies.
+
+        Another task may have the token, and keeps it.
+        """
+        supervisor, runner = self.supervisor, self.supervisor.runner
         with contextlib.suppress(ProcessLookupError):  # killed: `send` finds that out as well
             ptrace.interrupt(task.tid)
-        self.supervisor.send(task, 0, -ERESTARTSYS, 0)
+        supervisor.send(task, 0, -ERESTARTSYS, 0)
         task.resumes = task.answered_restart = True
-        if self.supervisor.life.await_stop(task) is None:
+        if runner is not None:
+            supervisor.runner = runner
+            supervisor.in_host.add(task)
+        return supervisor.life.await_stop(task) is not None
+
+    def drop_from_host(self, task: Tracee, signals: int) -> None:
+        """Take signals of a parked task from the host: they have done what they do. The host makes its call again."""
+        if not self.stop_parked(task):
             return
         mask = ptrace.getsigmask(task.tid)
         for signo in signals_in(signals):
