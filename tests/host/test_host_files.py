@@ -23,7 +23,7 @@ pytestmark = pytest.mark.usefixtures("nothing_leaks")
 
 
 def test_a_watch_wakes_its_caller(master: Master, files: TaskFiles, pair: Pair, wakes: Wakes) -> None:
-    watch = HostWatch(master, files, [(pair.fd, POLLIN)], wakes)
+    watch = HostWatch(master, files.fetch, [(pair.fd, POLLIN)], wakes)
     master.poll(0)
     before = wakes.count
     pair.peer.send(b"x")
@@ -39,7 +39,7 @@ def test_a_watch_wakes_its_caller(master: Master, files: TaskFiles, pair: Pair, 
 def test_a_watch_of_something_ready_wakes_at_once(master: Master, files: TaskFiles, pair: Pair, wakes: Wakes) -> None:
     """What became ready between the last look and the watch isn't lost."""
     pair.peer.send(b"x")
-    watch = HostWatch(master, files, [(pair.fd, POLLIN)], wakes)
+    watch = HostWatch(master, files.fetch, [(pair.fd, POLLIN)], wakes)
     master.poll(10)
     watch.close()
 
@@ -57,7 +57,7 @@ def test_a_watch_knows_two_numbers_of_one_file_apart(master: Master, files: Task
         except BlockingIOError:
             break
     duplicate = os.dup(pair.fd)
-    watch = HostWatch(master, files, [(pair.fd, POLLOUT), (duplicate, POLLIN), (duplicate, POLLOUT)], wakes)
+    watch = HostWatch(master, files.fetch, [(pair.fd, POLLOUT), (duplicate, POLLIN), (duplicate, POLLOUT)], wakes)
     master.poll(0)
     before = wakes.count
     pair.peer.send(b"x")
@@ -74,7 +74,7 @@ def test_a_watch_passes_over_closed_and_plain_files(
 ) -> None:
     """`poll` has found those ready, so nobody parks for them."""
     with (tmp_path / "regular").open("w") as regular:
-        watch = HostWatch(master, files, [(700, POLLIN), (regular.fileno(), POLLIN), (pair.fd, POLLIN)], wakes)
+        watch = HostWatch(master, files.fetch, [(700, POLLIN), (regular.fileno(), POLLIN), (pair.fd, POLLIN)], wakes)
         pair.peer.send(b"x")
         master.poll(10)
         watch.close()

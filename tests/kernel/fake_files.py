@@ -94,6 +94,7 @@ class FakeReadiness:
         self.watches: set[FakeWatch] = set()
         self.lists: list[FakeInterests] = []
         self.waits: list[tuple[int, int]] = []  # (fd, events) of the calls that were passed on
+        self.sizes: list[int] = []  # what each of them moves at most, 0 if some of it will do
         self.connected: list[int] = []  # sockets that connect(2) was called for
         self.commands: list[tuple[int, int, int]] = []  # (fd, command, argument) of fcntl
 
@@ -120,8 +121,9 @@ class FakeReadiness:
         self.connected.append(fd)
         return PASS_ON
 
-    def pass_on_when_ready(self, task: Task, fd: int, file: HostFile, events: int) -> Result:
+    def pass_on_when_ready(self, task: Task, fd: int, file: HostFile, events: int, size: int) -> Result:
         self.waits.append((fd, events))
+        self.sizes.append(size)
         return PASS_ON
 
     def become(self, file: FakeHostFile, events: int) -> None:

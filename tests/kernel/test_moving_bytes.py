@@ -13,6 +13,7 @@ from tickless.abi.epoll import EPOLLIN, EPOLLOUT
 from tickless.abi.errno import EAGAIN, EBADF, EFAULT, EINVAL, ENOSYS, ENOTSOCK, EOPNOTSUPP, EPIPE, ESPIPE
 from tickless.abi.fcntl import (
     IOVEC,
+    MAX_RW_COUNT,
     O_APPEND,
     O_NONBLOCK,
     RWF_APPEND,
@@ -24,7 +25,7 @@ from tickless.abi.fcntl import (
     UIO_MAXIOV,
 )
 from tickless.abi.signal import SIGPIPE
-from tickless.abi.socket import MSG_DONTWAIT, MSG_ERRQUEUE, MSG_OOB
+from tickless.abi.socket import MSG_DONTWAIT, MSG_ERRQUEUE, MSG_OOB, MSG_WAITALL
 from tickless.abi.stat import S_IFIFO, S_IFREG, S_IFSOCK
 from tickless.kernel.machine import Machine, OwnTask
 from tickless.kernel.outcome import PASS_ON
@@ -163,6 +164,28 @@ def test_the_host_does_what_cannot_block(task: OwnTask, name: str, args: tuple[i
 
     assert call(task, name, fds[0], *args) is PASS_ON
     assert host.waits == [(fds[0], events)]
+
+
+@pytest.mark.parametrize(
+    ("name", "args", "size"),
+    [
+        pytest.param("write", (BAD, 5000), 5000, id="write"),
+        pytest.param("writev", (BAD, 2), MAX_RW_COUNT, id="writev, its pieces unread"),
+        pytest.param("sendto", (BAD, 5000, 0, 0, 0), 5000, id="sendto"),
+        pytest.param("sendmsg", (BAD, 0), MAX_RW_COUNT, id="sendmsg, its pieces unread"),
+        pytest.param("read", (BAD, 5000), 0, id="read"),
+        pytest.param("recvfrom", (BAD, 5000, 0, 0, 0), 0, id="recvfrom"),
+        pytest.param("recvfrom", (BAD, 5000, MSG_WAITALL, 0, 0), 5000, id="recvfrom, MSG_WAITALL"),
+    ],
+)
+def test_the_host_is_told_how_much_a_call_may_wait_for(
+    task: OwnTask, name: str, args: tuple[int, ...], size: int
+) -> None:
+    """tests/linux/long_transfers.c: it may block after a part of that."""
+    host = with_host_files(task)
+    call(task, name, install(task, FakeHostFile()), *args)
+
+    assert host.sizes == [size]
 
 
 def test_the_host_is_told_of_ancillary_data(task: OwnTask) -> None:

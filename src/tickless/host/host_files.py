@@ -145,7 +145,8 @@ class TaskFiles:
 class HostWatch:
     """A parked call's interest in host files: `wake` is called when one of them may have changed. Close it after."""
 
-    def __init__(self, master: Master, files: TaskFiles, wants: Wants, wake: Callable[[], object]) -> None:
+    def __init__(self, master: Master, fetch: Callable[[int], int], wants: Wants, wake: Callable[[], object]) -> None:
+        """`fetch` gives a duplicate for a number, as that of TaskFiles does."""
         self._master = master
         self._epoll = select.epoll()
         # They have to be open together: an epoll's key is (file, number), and a number used twice would be one key.
@@ -153,7 +154,7 @@ class HostWatch:
         try:
             for fd, events in wants:
                 try:
-                    duplicates.append(files.fetch(fd))
+                    duplicates.append(fetch(fd))
                     self._epoll.register(duplicates[-1], events | EPOLLET)
                 except OSError as error:
                     _expect(error, errno.EBADF, errno.EPERM)  # closed, or a plain file: `poll` has said so already

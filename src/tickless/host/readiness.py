@@ -28,6 +28,7 @@ from tickless.host.fifos import has_writer
 from tickless.host.host_files import HostWatch, Shadow, TaskFiles
 from tickless.host.locks import LOCK_COMMANDS, lock_record
 from tickless.host.master import poll_one
+from tickless.host.piecewise import SMALL, in_pieces, is_stream
 from tickless.host.reach import Reach, socket_inode
 from tickless.host.shortage import WATCHES
 from tickless.host.tracee import Tracee
@@ -51,11 +52,12 @@ TIMEVAL = struct.Struct("qq")
 
 
 class Watch:
-    """A parked call's interest in host files."""
+    """A parked call's interest in host files; in `ours` where its number may mean another by now."""
 
-    def __init__(self, readiness: Readiness, task: Task, wants: list[tuple[int, int]]) -> None:
+    def __init__(self, readiness: Readiness, task: Task, wants: list[tuple[int, int]], ours: int | None = None) -> None:
         self.queue = WaitQueue()
-        self._watch = HostWatch(readiness.supervisor.master, _files_of(task), wants, self.queue.wake_all)
+        fetch = _files_of(task).fetch if ours is None else lambda _: os.dup(ours)
+        self._watch = HostWatch(readiness.supervisor.master, fetch, wants, self.queue.wake_all)
         self._tid, self._fds = task.tid, [fd for fd, _ in wants]
         readiness.watches[self] = None
         self._readiness = readiness
@@ -158,7 +160,7 @@ class Readiness:
         self.supervisor.written(task, fd, ours)
         return connect_when_possible(task, ours, fd, address, length, _socket_timeout_ns(ours, EPOLLOUT))
 
-    def pass_on_when_ready(self, task: Task, fd: int, file: HostFile, events: int) -> Result:
+    def pass_on_when_ready(self, task: Task, fd: int, file: HostFile, events: int, size: int) -> Result:
         # A message that is read may hold the last reference to a description in flight.
         self.supervisor.may_release = True
         files = _files_of(task)
@@ -173,18 +175,41 @@ class Readiness:
             if fcntl(ours, F_GETFL) & os.O_NONBLOCK or _ends_at_once(task, ours, events):
                 return PASS_ON
             timeout_ns = _socket_timeout_ns(ours, events)
+            may_block_half_way = size > SMALL and is_stream(ours)
         finally:
             os.close(ours)
+        if may_block_half_way:
+            return self._in_pieces(task, fd, events, timeout_ns)
         if files.poll([(fd, events)]):
             return PASS_ON
         return self._park(task, fd, events, timeout_ns)
+
+    def _in_pieces(self, task: Task, fd: int, events: int, timeout_ns: int | None) -> Blocked:
+        """Do the call here if it could block half-way."""
+        assert isinstance(task, Tracee)
+        ours = task.fds.task_files().fetch(fd)
+        deadline_ns = self._deadline(timeout_ns)
+
+        def sleep() -> Generator[None, None, int | None]:
+            if events != EPOLLIN:
+                self.supervisor.written(task, fd, ours)
+            return self._sleep(task, fd, ours, events, deadline_ns)
+
+        try:
+            pieces = in_pieces(task, ours, events)
+            if pieces is not None:
+                return (yield from pieces.move_all(sleep))
+        finally:
+            os.close(ours)
+        ready = task.fds.task_files().poll([(fd, events)])
+        return PASS_ON if ready else (yield from self._park(task, fd, events, timeout_ns))
 
     def _park(self, task: Task, fd: int, events: int, timeout_ns: int | None) -> Blocked:
         """Sleep until the call cannot block. Where another thread may close the number, the file is kept open."""
         assert isinstance(task, Tracee)
         ours = task.fds.task_files().fetch(fd) if len(task.fds.tids) > 1 else None
         try:
-            ready = yield from self._sleep(task, fd, ours, events, timeout_ns)
+            ready = yield from self._sleep(task, fd, ours, events, self._deadline(timeout_ns))
             if ready is None:
                 return -EAGAIN
             if ours is not None and not task.fds.still_names(fd, ours):
@@ -194,20 +219,22 @@ class Readiness:
                 os.close(ours)
         return PASS_ON
 
+    def _deadline(self, timeout_ns: int | None) -> int | None:
+        return None if timeout_ns is None else self.supervisor.kernel.clock.now_ns + timeout_ns
+
     def _sleep(
-        self, task: Tracee, fd: int, ours: int | None, events: int, timeout_ns: int | None
+        self, task: Tracee, fd: int, ours: int | None, events: int, deadline_ns: int | None
     ) -> Generator[None, None, int | None]:
         """0 when one of `events` is true of the fd, or of `ours`; None when the socket's time-out has passed."""
-        deadline_ns = None if timeout_ns is None else self.supervisor.kernel.clock.now_ns + timeout_ns
         files = task.fds.task_files()
 
         def is_ready() -> int | None:
             ready = files.poll([(fd, events)]) if ours is None else poll_one(ours, events)
             return 0 if ready else None
 
-        watch = self.watch(task, [(fd, events)])
+        watch = Watch(self, task, [(fd, events)], ours)
         # A call on a socket with a time-out is never restarted. signal(7)
-        interrupted_as = ERESTARTSYS if timeout_ns is None else EINTR
+        interrupted_as = ERESTARTSYS if deadline_ns is None else EINTR
         try:
             return (yield from sleep_until(task, (watch.queue,), is_ready, deadline_ns, interrupted_as=interrupted_as))
         finally:

@@ -76,8 +76,11 @@ class HostReadiness(Protocol):
     def connect(self, task: Task, fd: int, address: int, length: int) -> Result:
         """connect(2): PASS_ON, or what it gives now, or a sleep until the socket is connected."""
 
-    def pass_on_when_ready(self, task: Task, fd: int, file: HostFile, events: int) -> Result:
-        """PASS_ON at once if the call cannot block, else a sleep until one of `events` is true, then PASS_ON."""
+    def pass_on_when_ready(self, task: Task, fd: int, file: HostFile, events: int, size: int) -> Result:
+        """PASS_ON at once if the call cannot block, else a sleep until one of `events` is true, then PASS_ON.
+
+        One that moves `size` bytes and could block after some of them is done by the host layer itself.
+        """
 
 
 class HostFile(File):
@@ -107,15 +110,18 @@ class HostFile(File):
         """Connect a socket."""
         return _host_of(task).connect(task, fd, address, length)
 
-    def pass_on(self, task: Task, fd: int, events: int) -> Result:
-        """Let the host do a call that waits for `events`, as soon as it cannot block."""
+    def pass_on(self, task: Task, fd: int, events: int, size: int = 0) -> Result:
+        """Let the host do a call that waits for `events`, as soon as it cannot block.
+
+        It waits until `size` bytes are moved, at most, or some if that is 0.
+        """
         if not self.pollable or (self.never_full and events == EPOLLOUT):
             return PASS_ON
-        return _host_of(task).pass_on_when_ready(task, fd, self, events)
+        return _host_of(task).pass_on_when_ready(task, fd, self, events, size)
 
     def read_from_host(self, task: Task, fd: int, buf: int, count: int) -> Result:
         """read(2)."""
-        return _host_of(task).pass_on_when_ready(task, fd, self, EPOLLIN) if self.pollable else PASS_ON
+        return _host_of(task).pass_on_when_ready(task, fd, self, EPOLLIN, 0) if self.pollable else PASS_ON
 
 
 def _host_of(task: Task) -> HostReadiness:

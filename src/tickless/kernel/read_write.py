@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from tickless.abi.epoll import EPOLLIN, EPOLLOUT
 from tickless.abi.errno import EBADF, EFAULT, EINVAL
-from tickless.abi.fcntl import O_RDONLY, O_WRONLY
+from tickless.abi.fcntl import MAX_RW_COUNT, O_RDONLY, O_WRONLY
 from tickless.abi.types import U32, BufferOut, BufferPtr, Fd, IovecPtr, Size
 from tickless.kernel.errors import Errno
 from tickless.kernel.file import File
@@ -39,7 +39,7 @@ def write(task: Task, fd: Fd, buf: BufferPtr, count: Size) -> Result:
     file = task.fds.get(fd)
     if file.host:
         assert isinstance(file, HostFile)
-        return file.pass_on(task, fd, EPOLLOUT)
+        return file.pass_on(task, fd, EPOLLOUT, count)
     if buf + count > USER_SPACE_END:
         check_writable(file)
         raise Errno(EFAULT)
@@ -61,7 +61,7 @@ def writev(task: Task, fd: Fd, iov: IovecPtr, iovcnt: U32) -> Result:
     """`write` from the pieces of an iovec array."""
     file = task.fds.get(fd)
     if isinstance(file, HostFile):
-        return file.pass_on(task, fd, EPOLLOUT)
+        return file.pass_on(task, fd, EPOLLOUT, MAX_RW_COUNT)
     check_writable(file)
     return write_pieces(task, file, read_iovec(task.memory, iov, iovcnt))
 

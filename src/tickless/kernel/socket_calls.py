@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from tickless.abi.epoll import EPOLLIN, EPOLLOUT
 from tickless.abi.errno import ENOTSOCK
-from tickless.abi.socket import MSG_DONTWAIT, MSG_ERRQUEUE, MSG_OOB
+from tickless.abi.fcntl import MAX_RW_COUNT
+from tickless.abi.socket import MSG_DONTWAIT, MSG_ERRQUEUE, MSG_OOB, MSG_WAITALL
 from tickless.abi.types import U32, Address, BufferOut, BufferPtr, Fd, IntPtr, MsgFlags, Size, TimespecPtr
 from tickless.kernel.errors import Errno
 from tickless.kernel.host_file import HostFile
@@ -44,8 +45,9 @@ def accept4(task: Task, fd: Fd, address: Address, length: IntPtr, flags: MsgFlag
 def recvfrom(
     task: Task, fd: Fd, buf: BufferOut, size: Size, flags: MsgFlags, address: Address, length: IntPtr
 ) -> Result:
-    """Receive what has come."""
-    return _when_ready(task, fd, EPOLLIN, at_once=flags & RECEIVED_AT_ONCE)
+    """Receive what has come; with MSG_WAITALL all of it."""
+    all_of_it = size if flags & MSG_WAITALL else 0
+    return _when_ready(task, fd, EPOLLIN, all_of_it, at_once=flags & RECEIVED_AT_ONCE)
 
 
 @syscall
@@ -65,14 +67,14 @@ def recvmmsg(task: Task, fd: Fd, messages: Address, count: U32, flags: MsgFlags,
 @syscall
 def sendto(task: Task, fd: Fd, buf: BufferPtr, size: Size, flags: MsgFlags, address: Address, length: U32) -> Result:
     """Send once there is room."""
-    return _when_ready(task, fd, EPOLLOUT, at_once=flags & MSG_DONTWAIT)
+    return _when_ready(task, fd, EPOLLOUT, size, at_once=flags & MSG_DONTWAIT)
 
 
 @syscall
 def sendmsg(task: Task, fd: Fd, message: Address, flags: MsgFlags) -> Result:
     """`sendto` from several buffers, with ancillary data."""
     _note_control(task, message)
-    return _when_ready(task, fd, EPOLLOUT, at_once=flags & MSG_DONTWAIT)
+    return _when_ready(task, fd, EPOLLOUT, MAX_RW_COUNT, at_once=flags & MSG_DONTWAIT)
 
 
 @syscall
@@ -96,10 +98,10 @@ def _has_control(task: Task, message: int) -> bool:
         return False
 
 
-def _when_ready(task: Task, fd: int, events: int, *, at_once: int = 0) -> Result:
+def _when_ready(task: Task, fd: int, events: int, size: int = 0, *, at_once: int = 0) -> Result:
     """Let the host do it as soon as it cannot block, or `at_once`. Raises: Errno(EBADF), Errno(ENOTSOCK)."""
     file = _socket(task, fd)
-    return PASS_ON if at_once else file.pass_on(task, fd, events)
+    return PASS_ON if at_once else file.pass_on(task, fd, events, size)
 
 
 def _socket(task: Task, fd: int) -> HostFile:
