@@ -205,3 +205,23 @@ def test_a_signal_to_a_parked_task_leaves_the_token_where_it_is(number: signal.S
 
         assert next_line(process) == "ended with 0\n"
         assert process.wait(LIMIT_S) == 0
+
+
+def test_a_program_that_is_stopped_from_outside_may_be_continued_from_there(tmp_path: Path) -> None:
+    script = 'trap "echo got it; exit 7" USR1; echo $$; while :; do sleep 1000000h; done'
+    with running(tickless(["bash", "-c", script], ["--clock", "real"]), tmp_path / "run") as process:
+        pid = int(next_line(process))
+        os.kill(pid, signal.SIGSTOP)
+        time.sleep(0.3)  # long enough to be called a deadlock
+        os.kill(pid, signal.SIGUSR1)
+        os.kill(pid, signal.SIGCONT)
+
+        assert process.poll() is None
+        (child,) = [other for other in processes_of(tmp_path / "run") if parent_of(other) == pid]
+        os.kill(child, signal.SIGTERM)  # the shell runs its trap when that has ended
+        assert next_line(process) == "got it\n"
+        assert process.wait(LIMIT_S) == 7
+
+
+def parent_of(pid: int) -> int:
+    return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])

@@ -138,6 +138,8 @@ class Idle:
 
     def _outside_can_end_it(self) -> bool:
         """Whether somebody waits for a host file, a lock or the like that the outside has a hand in."""
+        if self.supervisor.outside.may_continue():
+            return True
         retries, readiness = self.supervisor.retries, self.supervisor.readiness
         asked = (self.supervisor.notification, int(time.monotonic()))
         if asked != self._asked:

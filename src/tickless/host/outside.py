@@ -59,6 +59,7 @@ class Outside:
         self._ticks = 0
         self._stop_asked = False  # Ctrl-Z: we stop when the program has
         self.stop_is_due = False  # a process has been stopped, and perhaps we have to stop as well
+        self.stopped: set[ThreadGroup] = set()  # by a signal from outside: who may be continued from there
         self.interrupts = 0  # SIGINTs so far: the second one ends the run
         self._wake_read, self._wake_write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         supervisor.master.register(self._wake_read, EPOLLIN, self._woken)
@@ -193,6 +194,11 @@ class Outside:
                 self._learn(task, new & blocked)
                 return
 
+    def may_continue(self) -> bool:
+        """Whether a process is stopped by somebody outside, who may let it go on."""
+        self.stopped = {group for group in self.stopped if group.stopped_by}
+        return bool(self.stopped)
+
     def _interrupted(self, task: Tracee, new: int) -> None:
         """The task does not block it: its call ends, and the host delivers."""
         self.supervisor.kernel.cause = "signal from outside"
@@ -200,6 +206,8 @@ class Outside:
             if new >> (signo - 1) & 1:
                 send_signal(task.group, OutsideSigInfo(signo), ring=False)
         self.supervisor.kernel.cause = ""
+        if task.group.stopped_by:
+            self.stopped.add(task.group)
 
     def _learn(self, task: Tracee, new: int) -> None:
         """The task blocks it, so a signalfd or a wait may want it: ask the host for its siginfo.

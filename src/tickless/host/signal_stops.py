@@ -55,14 +55,14 @@ class SignalStops:
         elif ours is not None and not isinstance(ours, OutsideSigInfo):
             ptrace.setsiginfo(task.tid, ours.pack())
         if signo and sigmask(signo) & STOPPING_BY_DEFAULT:
-            signo = self._stop_or_not(task, signo)
+            signo = self._stop_or_not(task, signo, outside=ours is None or isinstance(ours, OutsideSigInfo))
         if signo:
             told = theirs if ours is None or isinstance(ours, OutsideSigInfo) else ours
             self.supervisor.kernel.signal_delivered(task, told)
         task.injected = signo
         self.supervisor.life.stopped(task)
 
-    def _stop_or_not(self, task: Tracee, signo: int) -> int:
+    def _stop_or_not(self, task: Tracee, signo: int, *, outside: bool) -> int:
         """Stop the process, if that is what the signal does: the signal that is left to be delivered, 0 for none.
 
         A stop is virtual: the host must never see it. Of a traced task it delivers what is ignored as well.
@@ -72,6 +72,8 @@ class SignalStops:
             return signo
         if not sigmask(signo) & ignored:
             task.group.stop(signo)
+            if outside:
+                self.supervisor.outside.stopped.add(task.group)
         return 0
 
     def _read_tsc(self, task: Tracee, fault: SigInfo) -> bool:
