@@ -15,8 +15,8 @@ import stat
 import sys
 import tempfile
 import traceback
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, Any
 
@@ -30,8 +30,6 @@ from tickless.trace.difference import Difference, first_difference
 from tickless.trace.out import LineWriter
 
 if TYPE_CHECKING:
-    from types import FrameType
-
     from tickless.cli.json_report import JsonReport
     from tickless.host.inherited import Inherited
     from tickless.run import RunConfig
@@ -40,9 +38,9 @@ DIFFERENT = 122
 STDIN, STDOUT = 0, 1
 OUTPUTS = {STDOUT: "stdout", STDERR: "stderr"}
 PR_SET_PDEATHSIG = 1
-# A terminal sends the first two to the run as well; the others are for PROGRAM, and handed on.
-KEYS = (signal.SIGINT, signal.SIGQUIT)
-HANDED_ON = (signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2)
+# These are for PROGRAM, and handed on; but what a terminal's key sends has reached the run as well.
+HANDED_ON = (signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2)
+SI_KERNEL = 0x80  # of whom a signal is that a terminal sends: sigaction(2)
 
 
 @dataclass(frozen=True)
@@ -131,18 +129,21 @@ def _run(config: RunConfig, inherited: Inherited, options: dict[str, Any], outpu
     files = {fd: _new_file() for fd in set(outputs.values())}
     output = {fd: files[same] for fd, same in outputs.items()}
     trace, told = _new_file(), _new_file()
+    heeded = [signo for signo in HANDED_ON if signal.getsignal(signo) is not signal.SIG_IGN]
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, [*heeded, signal.SIGCHLD])
     pid = os.fork()
     if pid == 0:
         try:
             _take_place(output)
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
             config.trace_to = LineWriter(os.dup(trace.fileno()), say)
             _tell(run_once(config, inherited, options), told)
         except BaseException:
             traceback.print_exc()
         finally:
             os._exit(0)
-    with _handing_on_signals(pid) as received:
-        os.waitpid(pid, 0)
+    received = _hand_on_until_end(pid, heeded)
+    signal.pthread_sigmask(signal.SIG_SETMASK, before)
     trace.seek(0)
     return OneRun(_hear(told), trace, output, disturbed=bool(received))
 
@@ -171,23 +172,16 @@ def _hear(told: IO[bytes]) -> Outcome | Failed:
     return Outcome(**fields) if kind == Outcome.__name__ else Failed(**fields)
 
 
-@contextmanager
-def _handing_on_signals(pid: int) -> Iterator[list[int]]:
-    """Meanwhile a signal to us is one to the run; yields those that came."""
+def _hand_on_until_end(pid: int, heeded: Sequence[int]) -> list[int]:
+    """Wait for the run; a signal to us that is `heeded` is one to it. Returns those that came. All are blocked."""
     received: list[int] = []
-
-    def hand_on(signo: int, frame: FrameType | None) -> None:
-        received.append(signo)
-        if signo in HANDED_ON:
-            os.kill(pid, signo)
-
-    heeded = [signo for signo in (*KEYS, *HANDED_ON) if signal.getsignal(signo) is not signal.SIG_IGN]
-    before = {signo: signal.signal(signo, hand_on) for signo in heeded}
-    try:
-        yield received
-    finally:
-        for signo, handler in before.items():
-            signal.signal(signo, handler)
+    while os.waitpid(pid, os.WNOHANG)[0] == 0:
+        info = signal.sigwaitinfo([*heeded, signal.SIGCHLD])
+        if info.si_signo != signal.SIGCHLD:
+            received.append(info.si_signo)
+            if info.si_code != SI_KERNEL:
+                os.kill(pid, info.si_signo)
+    return received
 
 
 # Files
