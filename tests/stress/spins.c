@@ -1,4 +1,5 @@
-/* Somebody waits by spinning, in one way or another, for what another thread does a little later. usage: spins WAY */
+/* Somebody waits by spinning, in one way or another, for what another thread does a little later, or never.
+ * usage: spins WAY [never] */
 #include "stress.h"
 #include <sys/eventfd.h>
 #include <sys/socket.h>
@@ -6,6 +7,8 @@
 static volatile int done;
 static int pipes[2], sockets[2], event;
 static pid_t child;
+
+static int never;
 
 static void *finish(void *argument) {
     char byte = 1;
@@ -73,16 +76,17 @@ static void spin(const char *way) {
 }
 
 int main(int argc, char **argv) {
+    never = argc > 2;
     pipe2(pipes, O_NONBLOCK);
     socketpair(AF_UNIX, SOCK_DGRAM, 0, sockets);
     event = eventfd(0, EFD_NONBLOCK);
     if (!strcmp(argv[1], "child") || !strcmp(argv[1], "wait")) {
         child = fork();
         if (child == 0) {
-            nap(20 * MS);
+            nap(never ? 1000000 * SECOND : 20 * MS);
             _exit(0);
         }
-    } else
+    } else if (!never)
         start_thread(finish, NULL);
     spin(argv[1]);
     printf("%s: over\n", argv[1]);

@@ -5,9 +5,11 @@ The quick runs are for every day; `make test-all` makes each of them many times,
 
 import contextlib
 import os
+import re
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -55,7 +57,6 @@ LARGE = {
     "stops and continues": Storm("stops", "30 1000 {seed}", "all work: 1\nreaped 30\n"),
     "signals to the dying": Storm("late_signals", "200 {seed}", "failed 0, some handled 1\n"),
     "a fork bomb": Storm("forkbomb", "300", "many made: 1, refused: 1\n"),
-    "an hour of chaos": chaos(200, 500, 3600, 250),
 }
 # What is waited for while spinning on something; of the last three tickless sees nothing.
 UNSEEN = ("compute", "getpid", "stat")
@@ -65,10 +66,10 @@ LARGE_RUNS = int(os.environ.get("STORMS", "10"))  # of each program, with anothe
 ODD = ("leaders that leave", "clones of all kinds", "ends while in vfork", "a call that nobody foresaw")
 
 
-def play(storm: Storm, folder: Path, seed: int = 1) -> Ended:
+def play(storm: Storm, folder: Path, seed: int = 1, options: Sequence[str] = ()) -> Ended:
     """Run it; nothing is left of it, inside tickless or outside."""
     program = [str(compile_c(HERE / f"{storm.program}.c")), *storm.arguments.format(seed=seed).split()]
-    ended = run([sys.executable, CHECKED, "run", "--", *program], folder, limit_s=storm.limit_s)
+    ended = run([sys.executable, CHECKED, "run", *options, "--", *program], folder, limit_s=storm.limit_s)
     assert processes_of(folder) == []
     assert ended.status == storm.status, ended.stderr
     if storm.prints is not None:
@@ -104,6 +105,23 @@ def test_a_loop_that_waits_without_sleeping_ends(way: str, tmp_path: Path) -> No
     ended = play(Storm("spins", way, f"{way}: over\n"), tmp_path / "run")
 
     assert ("TL503" in ended.stderr) == (way in UNSEEN)
+
+
+ENDLESS = [way for way in SPINS if way not in ("clock", "time", "cpu-clock")]  # which wait for the clock alone
+ENDS = {"--until": ("20ms", 0, ""), "--timeout": ("200ms", 124, "the run took longer than --timeout allows")}
+
+
+@pytest.mark.parametrize("option", ENDS)
+@pytest.mark.parametrize("way", ENDLESS)
+def test_a_loop_that_waits_for_ever_ends_when_it_is_told_to(way: str, option: str, tmp_path: Path) -> None:
+    span, status, said = ENDS[option]
+    program = [str(compile_c(HERE / "spins.c")), way, "never"]
+
+    ended = run([sys.executable, CHECKED, "run", option, span, "--", *program], tmp_path / "run")
+
+    assert (ended.stdout, ended.status) == ("", status), ended.stderr
+    assert said in ended.stderr
+    assert processes_of(tmp_path / "run") == []
 
 
 def test_sigkill_from_outside_hits_every_stage_of_clone_and_exec(tmp_path: Path) -> None:
@@ -149,6 +167,19 @@ def assert_empty_soon(folder: Path, limit_s: float = 5) -> None:
 @pytest.mark.parametrize("name", LARGE)
 def test_a_large_storm_leaves_nothing_behind(name: str, tmp_path: Path) -> None:
     play(LARGE[name], tmp_path / "run")
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_an_hour_of_chaos_is_as_large_as_it_says(tmp_path: Path) -> None:
+    ended = play(chaos(200, 500, 3600, 500), tmp_path / "run", options=["--stats"])
+
+    actions, processes, threads = map(
+        int, re.findall(r"(\d+) actions, at most (\d+) processes and (\d+)", ended.stderr)[0]
+    )
+    assert (processes, threads) == (200, 500)
+    assert actions > 100_000
+    assert re.search(r"simulated time +1h \d", ended.stderr)
 
 
 @pytest.mark.slow
