@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from answers import Answers, answers_of
+from contract_calls import Proofs
 from refusals import TOLD, WHAT_TO_DO, WITHOUT_HOST
 from time_sources import CHANCE_SOURCES, TIME_SOURCES, UNTRIED
 
@@ -46,6 +47,12 @@ CHANCE_INTRODUCTION = """\
 Whether a second run on the same machine, with the same options, gets the same.
 """
 
+PROOF_INTRODUCTION = """\
+For each call, and each flag or value that tickless knows by name, a rule of [the contracts](contracts.md) that uses it,
+on Linux and here with the same outcome: the shortest of those about the call's own page, or of all. Taken from traces
+of the rules (`scripts/record_contracts.py`).
+"""
+
 IDS_INTRODUCTION = """\
 What a run tells on stderr, once each, as `tickless: TL130: io_uring is not served`, and in the trace. The call fails as
 it would on a Linux that lacks it.
@@ -73,6 +80,7 @@ def page() -> str:
     parts += ["## Calls\n", call_table(calls), undeclared()]
     parts += ["Calls of 32-bit and x32 programs are refused with ENOSYS.\n"]
     parts += ["## Flags and values\n", "Those that tickless knows by name.\n", flag_table(calls)]
+    parts += ["## What proves it\n", PROOF_INTRODUCTION, proof_table(calls)]
     parts += ["## What to do about a refusal\n", IDS_INTRODUCTION, id_table(calls)]
     return "\n".join(parts)
 
@@ -196,6 +204,34 @@ def _flags_handled(call: Call) -> str:
 def _in(unserved: Unserved, names: tuple[str, ...]) -> list[str]:
     words = re.findall(r"\w+", unserved.what)
     return [name for name in names if name in words]
+
+
+# Proofs
+
+
+def proof_table(calls: Sequence[Call]) -> str:
+    """One row for each call that tickless handles."""
+    proofs = Proofs()
+    return table(
+        ("call", "rules", "a rule", "with", "without a rule"),
+        (_proof_row(call, proofs) for call in calls if call.handled != "refused"),
+    )
+
+
+def _proof_row(call: Call, proofs: Proofs) -> Sequence[str]:
+    rules = proofs.of(call.name)
+    proved: dict[str, list[str]] = {}
+    for flag in (flag for _, names in call.flags() for flag in names):
+        users = proofs.of(call.name, flag)
+        proved.setdefault(users[0].id if users else "", []).append(flag)
+    unproved = proved.pop("", [])
+    return (
+        f"`{call.name}`",
+        str(len(rules) or ""),
+        f"`{rules[0].id}`" if rules else "",
+        ", ".join(f"{' '.join(flags)} `{rule}`" for rule, flags in proved.items()),
+        " ".join(unproved),
+    )
 
 
 # Ids

@@ -1,6 +1,6 @@
-"""Record what this kernel does about the rules of contracts, and list them in docs/contracts.md.
+"""Record what this kernel does about the rules of contracts and which calls they make, list them in docs/contracts.md.
 
-Usage: scripts/record_contracts.py [--check | --list-only] [FILTER...].
+Usage: scripts/record_contracts.py [--check | --check-calls | --list-only] [FILTER...].
 """
 
 from __future__ import annotations
@@ -9,6 +9,8 @@ import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+
+from contract_calls import keep, kept, missing, traced
 
 from tickless.conform.building import build, cache_folder, compiler
 from tickless.conform.rules import EXPECTED, Contract, Rule, all_contracts, chosen
@@ -24,8 +26,13 @@ def main() -> int:
         "--check", action="store_true", help="write nothing; status 1 if docs/contracts.md would change"
     )
     parser.add_argument("--list-only", action="store_true", help="write docs/contracts.md, ask nothing of the kernel")
+    parser.add_argument(
+        "--check-calls", action="store_true", help="write nothing; status 1 if rules do not make their calls"
+    )
     parser.add_argument("filters", nargs="*", help="record the files of these rules only")
     options = parser.parse_args()
+    if options.check_calls:
+        return check_calls(chosen(options.filters))
     text = page()
     if options.check:
         if PAGE.read_text() != text:
@@ -39,10 +46,21 @@ def main() -> int:
     return 0
 
 
+def check_calls(contracts: Sequence[Contract]) -> int:
+    folder, cc = cache_folder(), compiler()
+    lacking = [line for contract in contracts for line in missing(contract, build(contract, folder, cc))]
+    unknown = [contract.name for contract in contracts if not kept(contract)]
+    for line in (*lacking, *(f"{name}: not recorded" for name in unknown)):
+        print(line, file=sys.stderr)
+    return 1 if lacking or unknown else 0
+
+
 def record(contracts: Sequence[Contract]) -> None:
     folder, cc = cache_folder(), compiler()
     for contract in contracts:
-        seen = run(contract, build(contract, folder, cc))
+        program = build(contract, folder, cc)
+        seen = run(contract, program)
+        keep(contract, traced(contract, program))
         (EXPECTED / f"{contract.name}.txt").write_text(record_text(contract, seen))
 
 

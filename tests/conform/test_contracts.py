@@ -92,6 +92,16 @@ def test_what_older_kernels_do_another_way_is_not_tried_there() -> None:
     assert older.lines["timeout"] == native("epoll_wait").lines["timeout"]
 
 
+@by_contract
+def test_the_calls_on_record_are_made(name: str) -> None:
+    """docs/coverage.md says by them which rule proves what."""
+    command = [sys.executable, "scripts/record_contracts.py", "--check-calls", name]
+
+    ended = subprocess.run(command, cwd=ROOT, check=False, capture_output=True, text=True, timeout=120)
+
+    assert (ended.stderr, ended.returncode) == ("", 0)
+
+
 def test_the_list_in_the_docs_is_up_to_date() -> None:
     command = [sys.executable, "scripts/record_contracts.py", "--check"]
 
