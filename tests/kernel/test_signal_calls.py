@@ -49,8 +49,8 @@ def test_kill_reaches_a_process_by_the_tid_of_any_thread(kernel: Machine) -> Non
     results = []
 
     def main(sys: Calls) -> Program:
-        tid = yield sys.thread(sleeper)
         yield sys.rt_sigprocmask(SIG_BLOCK, ONE_SET, 0, 8)
+        tid = yield sys.thread(sleeper)
         results.append((yield sys.kill(tid, SIGUSR1)))
         results.append(sys.task.group.pending.mask)
         yield sys.exit(0)
@@ -59,6 +59,42 @@ def test_kill_reaches_a_process_by_the_tid_of_any_thread(kernel: Machine) -> Non
     kernel.run()
 
     assert results == [0, sigmask(SIGUSR1)]
+
+
+def test_who_sends_what_ends_its_own_process_by_another_thread_never_goes_on(kernel: Machine) -> None:
+    """signal(7): a signal that ends the process ends all its threads, whoever lets it through."""
+    results = []
+
+    def main(sys: Calls) -> Program:
+        yield sys.thread(sleeper)
+        yield sys.rt_sigprocmask(SIG_BLOCK, ONE_SET, 0, 8)
+        results.append((yield sys.kill(sys.task.group.tgid, SIGUSR1)))
+
+    task = kernel.spawn(main)
+    kernel.run()
+
+    assert results == []
+    assert task.group.wait_status == SIGUSR1
+
+
+def test_sigtimedwait_is_no_shelter_from_a_signal_that_is_not_blocked(kernel: Machine) -> None:
+    """sigwaitinfo(2): the signals of the set should be blocked; one that is not does what it does by default."""
+    results = []
+
+    def waiter(sys: Calls) -> Program:
+        results.append((yield sys.rt_sigtimedwait(ONE_SET, 0, 0, 8)))
+
+    def main(sys: Calls) -> Program:
+        child = yield sys.fork(waiter)
+        yield sys.sleep_ns(SECOND)
+        yield sys.kill(child, SIGUSR1)
+        yield sys.sleep_ns(SECOND)
+        results.append(kernel.groups[child].wait_status)
+
+    kernel.spawn(main)
+    kernel.run()
+
+    assert results == [SIGUSR1]
 
 
 def test_kill_minus_one_reaches_all_other_processes(kernel: Machine) -> None:

@@ -109,7 +109,9 @@ class SignalStops:
         ERESTARTSYS and we did not say so. Set to ERESTARTNOINTR it is made again whatever handler runs.
         """
         if task.answered_restart or task.state is IN_HOST:
-            task.answered_restart = False
+            # Signals that do nothing leave the result as it is: another stop finds it again before the task runs.
+            own, shared, blocked, *_ = task.signals.read_masks()
+            task.answered_restart = bool((own | shared) & ~blocked)
             return
         registers = ptrace.getregs(task.tid).words
         names = ptrace.REGISTERS

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, ClassVar, NamedTuple, Protocol
 
 from tickless.abi.epoll import EPOLLIN, EPOLLOUT
-from tickless.abi.stat import S_IFIFO, S_IFMT
+from tickless.abi.stat import S_IFCHR, S_IFIFO, S_IFMT, S_IFSOCK
 from tickless.kernel.file import File
 from tickless.kernel.outcome import PASS_ON, Result
 from tickless.kernel.wait_queue import WaitQueue
@@ -120,8 +120,13 @@ class HostFile(File):
         return _host_of(task).pass_on_when_ready(task, fd, self, events, size)
 
     def read_from_host(self, task: Task, fd: int, buf: int, count: int) -> Result:
-        """read(2)."""
-        return _host_of(task).pass_on_when_ready(task, fd, self, EPOLLIN, 0) if self.pollable else PASS_ON
+        """read(2). Of 0 bytes a socket, a pipe and a terminal wait for nothing; other files may, as inotify does."""
+        if not self.pollable:
+            return PASS_ON
+        host = _host_of(task)
+        if not count and (status := host.status(task, fd)) and S_IFMT & status.mode in (S_IFSOCK, S_IFIFO, S_IFCHR):
+            return PASS_ON
+        return host.pass_on_when_ready(task, fd, self, EPOLLIN, 0)
 
 
 def _host_of(task: Task) -> HostReadiness:

@@ -45,7 +45,7 @@ from tickless.kernel.outcome import PASS_ON, Answer, Blocked, Result
 from tickless.kernel.own_signals import OwnSignals, SigAction
 from tickless.kernel.process import find_group, process_group_of
 from tickless.kernel.registry import UNTRAPPED, ArgumentTest, syscall
-from tickless.kernel.signals import pending_mask, pop_pending_masked, send_signal
+from tickless.kernel.signals import ends_by_default, is_about_to_end, pending_mask, pop_pending_masked, send_signal
 from tickless.kernel.timespec import read_timespec
 from tickless.kernel.wait_queue import sleep_masked, sleep_until
 
@@ -84,6 +84,13 @@ def send(sender: Task, group: ThreadGroup, info: SigInfo, thread: Task | None = 
     may_signal(sender, group, info.signo)
     if info.signo:
         send_signal(group, info, thread)
+    return _answer_after_sending(sender)
+
+
+def _answer_after_sending(sender: Task) -> Result:
+    """0, unless the signal has ended or stopped the sender itself: another thread that takes it has its turn later."""
+    if len(sender.group.threads) > 1 and is_about_to_end(sender.group):
+        return cast(Blocked, sleep_until(sender, (), lambda: None, signalable=False))
     return answer_when_continued(sender, 0)
 
 
@@ -117,7 +124,7 @@ def send_to_process_group(task: Task, process_group: int, info: SigInfo) -> Resu
             error = error and failure
     if error is not None:
         raise error
-    return answer_when_continued(task, 0)
+    return _answer_after_sending(task)
 
 
 def _send_to_all_others(task: Task, info: SigInfo) -> int:
@@ -246,6 +253,8 @@ def rt_sigtimedwait(task: Task, uthese: SigsetPtr, uinfo: SiginfoOut, uts: Times
 
 def _wait_for_signal(task: Task, mask: int, uinfo: int, deadline_ns: int | None) -> Blocked:
     queue = task.group.signal_queue
+    # What comes while it waits, unblocked and of a kind that ends the process, does that.
+    mask &= ~ends_by_default(task, mask & ~task.signals.blocked())
     signo = yield from queue.sleep_signalable_until(
         task, lambda: _take_signal(task, mask, uinfo), deadline_ns, events=EPOLLIN, interrupted_as=EINTR
     )

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Protocol
 from tickless.abi.epoll import EPOLLIN
 from tickless.abi.siginfo import SigInfo
 from tickless.abi.signal import (
+    DUMPING_BY_DEFAULT,
     IGNORED_BY_DEFAULT,
     SIGALRM,
     SIGCONT,
@@ -32,6 +33,7 @@ ALL_SIGNALS = (1 << 64) - 1
 CONTINUE = sigmask(SIGCONT)
 # SIGCONT has done its work when it is sent; delivering it does nothing more.
 IGNORED = IGNORED_BY_DEFAULT | CONTINUE
+TERMINATING = ALL_SIGNALS & ~(IGNORED | STOPPING_BY_DEFAULT | DUMPING_BY_DEFAULT)
 
 
 class SignalState(Protocol):
@@ -239,6 +241,23 @@ def send_signal(group: ThreadGroup, info: SigInfo, thread: Task | None = None, *
             taker.signals.chosen()
         kernel.make_ready(taker)
     return True
+
+
+def ends_by_default(task: Task, mask: int) -> int:
+    """Those of `mask` that end the process without a core dump: Linux does it before anybody can take them.
+
+    kernel/signal.c, sig_fatal in complete_signal.
+    """
+    return mask & TERMINATING & ~task.signals.caught() & ~task.signals.ignored()
+
+
+def is_about_to_end(group: ThreadGroup) -> bool:
+    """Whether a thread is about to take a signal that ends the process."""
+    for thread in group.threads:
+        deliverable = (thread.pending.mask | group.pending.mask) & ~effective_mask(thread)
+        if deliverable and ends_by_default(thread, deliverable):
+            return True
+    return False
 
 
 def retarget_shared_pending(group: ThreadGroup) -> None:
