@@ -12,9 +12,10 @@ demo: build/demo/daemon
 test: setup-test build/demo/daemon check
 	$(PYTEST) -m "not slow" --cov --cov-report=term:skip-covered --cov-fail-under=95
 
-# And what takes long or needs large packages.
-test-all: setup-all build/demo/daemon check
-	$(PYTEST) --cov --cov-report=term:skip-covered --cov-fail-under=95
+# And what takes long or needs large packages. What comes of it goes to docs/slow-tests.md and docs/performance.md.
+test-all: setup-all test
+	status=0; $(PYTEST) -m slow --junitxml build/slow.xml || status=$$?; \
+	$(BIN)/python scripts/report_slow_tests.py build/slow.xml && $(BIN)/python -m benchmarks.compare --docs && exit $$status
 
 check: setup-test
 	$(BIN)/ruff check
