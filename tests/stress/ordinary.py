@@ -5,7 +5,7 @@ import importlib
 import os
 
 # What is imported late lies where an ordinary user may not read.
-MODULES = ("locale", "tickless.run", "tickless.cli.commands", "tickless.cli.running", "tickless.cli.stats")
+MODULES = ("locale", "termios", "tickless.run", "tickless.cli.commands", "tickless.cli.running", "tickless.cli.stats")
 PR_SET_DUMPABLE = 4
 NOBODY = 65534
 
