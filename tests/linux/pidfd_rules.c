@@ -161,8 +161,10 @@ int main(void)
     fact("siginfo that says kill", send_signal(fd, SIGUSR1, &info, 0));
     info.si_code = SI_TKILL;
     fact("siginfo that says tgkill", send_signal(fd, SIGUSR1, &info, 0));
-    fact("self, thread", send_signal(-10000, 0, NULL, 0));
-    fact("self, process", send_signal(-10001, 0, NULL, 0));
+    if (linux_since(6, 15)) {
+        fact("self, thread", send_signal(-10000, 0, NULL, 0));
+        fact("self, process", send_signal(-10001, 0, NULL, 0));
+    }
 
     close(go[1]);
     int n = epoll_wait(ep, &event, 1, -1);
