@@ -6,18 +6,20 @@
 #include <stdio.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #define WAITERS 3
 
-static atomic_int woken, waiting;
+static atomic_int woken, started, waiting, tids[WAITERS];
 static int epolls[WAITERS], ends[2];
 
 static void *wait_for_epoll(void *argument)
 {
     struct epoll_event event;
+    tids[started++] = syscall(SYS_gettid);
     waiting++;
-    if (epoll_wait(*(int *)argument, &event, 1, 120) == 1)
+    if (epoll_wait(*(int *)argument, &event, 1, -1) == 1)
         woken++;
     return NULL;
 }
@@ -25,29 +27,55 @@ static void *wait_for_epoll(void *argument)
 static void *wait_for_pipe(void *argument)
 {
     char bytes[2];
+    tids[started++] = syscall(SYS_gettid);
     waiting++;
     if (read(ends[0], bytes, sizeof bytes) > 0)
         woken++;
     return argument;
 }
 
+/* Whether every waiter has ended or sleeps. */
+static int all_rest(void)
+{
+    for (int i = 0; i < WAITERS; i++) {
+        char path[64], state = 'S';
+        snprintf(path, sizeof path, "/proc/self/task/%d/stat", (int)tids[i]);
+        FILE *file = fopen(path, "r");
+        if (file != NULL) {
+            if (fscanf(file, "%*d (%*[^)]) %c", &state) != 1)
+                state = 'S';
+            fclose(file);
+        }
+        if (state != 'S')
+            return 0;
+    }
+    return 1;
+}
+
+/* One wakes the next, which on a busy machine takes its time: they have to rest twice in a row. */
+static void until_all_rest(void)
+{
+    for (int rests = 0; rests < 2; rests = all_rest() ? rests + 1 : 0)
+        usleep(20000);
+}
+
 static void count(const char *what, void *(*wait)(void *), int apart, int fd, const void *data, int size)
 {
     pthread_t threads[WAITERS];
-    woken = waiting = 0;
+    woken = started = waiting = 0;
     for (int i = 0; i < WAITERS; i++)
         pthread_create(&threads[i], NULL, wait, &epolls[apart ? i : 0]);
     while (waiting < WAITERS)
         usleep(1000);
-    usleep(20000);
+    until_all_rest();
     if (write(fd, data, size) != size)
         perror("write");
-    usleep(50000);
+    until_all_rest();
     printf("%s: %d\n", what, (int)woken);
-    if (fd == ends[1])
-        close(fd);
-    for (int i = 0; i < WAITERS; i++)
+    for (int i = 0; i < WAITERS; i++) {
+        pthread_cancel(threads[i]);
         pthread_join(threads[i], NULL);
+    }
 }
 
 static int watched_with(uint32_t events, int apart)

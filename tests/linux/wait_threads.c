@@ -103,7 +103,7 @@ static void clones(void)
     int status, seen = 0;
     of_main = clone(vfork_body, stack + sizeof stack, CLONE_VM | CLONE_VFORK | SIGCHLD, &seen);
     printf("a vfork child has run first: %d\n", seen);
-    fact("its zombie is there at once", waitpid(-1, &status, WNOHANG));
+    fact("and is waited for", waitpid(-1, &status, 0));
     printf("status %#x\n", status);
 
     int report[2];

@@ -124,7 +124,10 @@ def settimeofday(task: Task, tv: TimevalPtr, tz: Address) -> Result:
     if tz:
         task.memory.copy_in(tz, TIMEZONE.size)
         task.kernel.refuse(task, SET_TIME_ZONE)
-    return 0 if given is None else _set_realtime(task, *given)
+    if given is None:
+        demand_capability(task, CAP_SYS_TIME)
+        return 0
+    return _set_realtime(task, *given)
 
 
 def _set_realtime(task: Task, seconds: int, nanoseconds: int) -> int:

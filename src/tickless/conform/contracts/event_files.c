@@ -13,6 +13,7 @@
 #include <termios.h>
 
 #define KINDS 6
+#define EPOLL 2 /* its place among them */
 #define DUPFD_QUERY 1027 /* linux/fcntl.h */
 #define FULL_FLAGS (O_APPEND | O_NONBLOCK | O_DIRECT | O_NOATIME)
 
@@ -85,17 +86,26 @@ RULE(fionbio, "ioctl(2)", "FIONBIO reads an int: EFAULT without one; any but 0 i
     }
 }
 
-RULE(other_ioctls, "ioctl(2)", "FIONREAD is a pipe's; TCGETS nobody's; EBADF before all")
+static void see_ioctls(int fd)
 {
     int count;
-    EACH_KIND(i)
-    {
-        SEE(ioctl(fds[i], FIONREAD, &count));
-        SEE(ioctl(fds[i], TCGETS, bytes));
-        SEE(ioctl(fds[i], 0x12345678, 16));
-    }
+    SEE(ioctl(fd, FIONREAD, &count));
+    SEE(ioctl(fd, TCGETS, bytes));
+    SEE(ioctl(fd, 0x12345678, 16));
+}
+
+RULE(other_ioctls, "ioctl(2)", "FIONREAD is a pipe's; TCGETS nobody's; EBADF before all")
+{
+    EACH_KIND(i) if (i != EPOLL) see_ioctls(fds[i]);
     SEE(ioctl(99, TCGETS, 16));
     SEE(syscall(SYS_ioctl, fds[4], FIONREAD, 16));
+}
+
+RULE(ioctls_of_an_epoll, "epoll(7)", "it has ioctls of its own, so that others are EINVAL")
+{
+    since(6, 9);
+    make_all();
+    see_ioctls(fds[EPOLL]);
 }
 
 RULE(seeks, "lseek(2)", "a pipe is ESPIPE, an unknown whence EINVAL before that, event files stay at 0")
@@ -234,8 +244,7 @@ RULE(modes_of_a_description, "fchmod(2)", "the owner of a pipe may change its pe
 RULE(same_file, "fcntl(2)", "F_DUPFD_QUERY tells whether two numbers are one description; EBADF for the second")
 {
     int event = eventfd(0, 0), copy = dup(event), other = eventfd(0, 0);
-    if (fcntl(event, DUPFD_QUERY, event) < 0)
-        not_here("F_DUPFD_QUERY: Linux 6.10");
+    since(6, 10);
     SEE(fcntl(event, DUPFD_QUERY, copy));
     SEE(fcntl(event, DUPFD_QUERY, other));
     SEE(fcntl(event, DUPFD_QUERY, 0));

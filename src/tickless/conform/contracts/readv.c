@@ -206,6 +206,7 @@ RULE(mode_first, "writev(2)", "the wrong end of a pipe is EBADF before the piece
 
 RULE(operation_first, "writev(2)", "EINVAL for a file without such an operation, before the pieces are looked at")
 {
+    since(6, 8);
     struct iovec none = {bytes, 0};
     int epoll = epoll_create1(0), timer = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK);
     SEE(readv_of(epoll, (struct iovec *)16, 1));

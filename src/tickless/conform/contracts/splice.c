@@ -234,6 +234,7 @@ RULE(sendfile_moves, "sendfile(2)", "an offset is moved in place of the file's o
 
 RULE(sendfile_waits, "sendfile(2)", "to a socket without room it waits, EAGAIN with O_NONBLOCK")
 {
+    since(6, 5);
     int file = file_of("content");
     sockets();
     fill(pair[0]);
