@@ -123,8 +123,8 @@ OPTIONS = (
         "--start",
         type=TIMESTAMP,
         metavar="TIMESTAMP",
-        help="What CLOCK_REALTIME shows at the start, as systemd writes it, but in UTC unless it names a zone; `now` is "
-        "the host's. [2026-01-01]",
+        help="What CLOCK_REALTIME shows at the start, as systemd writes it, but in UTC unless it names a zone; `now` "
+        "is the host's. [2026-01-01]",
     ),
     _option(
         "--at",
