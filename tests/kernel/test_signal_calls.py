@@ -79,7 +79,7 @@ def test_who_sends_what_ends_its_own_process_by_another_thread_never_goes_on(ker
 
 def test_sigtimedwait_is_no_shelter_from_a_signal_that_is_not_blocked(kernel: Machine) -> None:
     """sigwaitinfo(2): the signals of the set should be blocked; one that is not does what it does by default."""
-    results = []
+    results: list[int | None] = []
 
     def waiter(sys: Calls) -> Program:
         results.append((yield sys.rt_sigtimedwait(ONE_SET, 0, 0, 8)))
