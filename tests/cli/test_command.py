@@ -130,3 +130,15 @@ def test_a_closed_stderr_does_not_stop_a_run(tmp_path: Path) -> None:
 
     assert run(["sh", "-c", script], tmp_path / "run").stdout == "done\n"
     assert os.path.exists(TICKLESS)
+
+
+@pytest.mark.parametrize("arguments", ["doctor", "doctor --json", "run --help", "--version"])
+@pytest.mark.parametrize("buffered", ["", "1"], ids=["buffered", "unbuffered"])
+def test_what_cannot_be_written_is_one_line(arguments: str, buffered: str, tmp_path: Path) -> None:
+    """Python keeps what it prints to a file until its end."""
+    command = f"PYTHONUNBUFFERED={buffered} {TICKLESS} {arguments} >/dev/full"
+
+    ended = run(["sh", "-c", command], tmp_path / "run")
+
+    assert ended.stderr == "tickless: stdout cannot be written: No space left on device\n"
+    assert ended.status == 125

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import gc
 import sys
 
 USAGE_ERROR, CANNOT_RUN_HERE = 2, 125
+NOT_WRITTEN = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 
 
 def main() -> None:
@@ -23,13 +25,10 @@ def main() -> None:
 
     try:
         status = tickless.main(prog_name="tickless", standalone_mode=False, obj=inherited)
+        if sys.stdout is not None:  # it was closed at our start
+            sys.stdout.flush()
     except (OSError, MemoryError) as error:
-        from tickless.host.shortage import shortage_in
-
-        if shortage_in(error) is None:
-            raise
-        # It was too little even for a start, or for an end.
-        say(f"cannot go on: {error.strerror if isinstance(error, OSError) else 'Cannot allocate memory'}")
+        say(_what_is_lacking(error))
         status = CANNOT_RUN_HERE
     except click.exceptions.Exit as error:
         status = error.exit_code
@@ -39,3 +38,16 @@ def main() -> None:
     except click.Abort:
         status = 130
     sys.exit(status)
+
+
+def _what_is_lacking(error: OSError | MemoryError) -> str:
+    """Why not even a start, or an end, was possible, in words. Raises: `error`, if it says nothing like that."""
+    from tickless.host.shortage import shortage_in
+
+    words = error.strerror if isinstance(error, OSError) else "Cannot allocate memory"
+    if isinstance(error, OSError) and error.errno in NOT_WRITTEN:
+        sys.stdout = None  # nor will it at our exit
+        return f"stdout cannot be written: {words}"
+    if shortage_in(error) is None:
+        raise error
+    return f"cannot go on: {words}"
