@@ -3,7 +3,7 @@ SHELL := /bin/bash
 BIN := .venv/bin
 PYTEST := $(BIN)/pytest -n auto --maxprocesses 4 --dist loadgroup
 
-.PHONY: demo test test-all check bench storms suites fuzz clean setup-demo setup-test setup-all
+.PHONY: demo test test-all check bench storms suites fuzz mutants clean setup-demo setup-test setup-all
 
 demo: build/demo/daemon
 	$(BIN)/tickless run --start '2026-01-01 00:00:00' --at 12h:SIGHUP --at 1d:SIGTERM --stats -- build/demo/daemon
@@ -34,6 +34,10 @@ storms: setup-test
 fuzz: N = 2000
 fuzz: setup-test
 	$(BIN)/python -m fuzz --scripts $(N) $(if $(SEED),--seed $(SEED))
+
+# Rules of the kernel, broken one at a time: the contracts have to notice each. Those that name WORD, or all.
+mutants: setup-test
+	$(BIN)/python -m mutants $(if $(WORD),$(WORD),--docs)
 
 # Suites that nobody here wrote, natively and under tickless; one family with ONLY=NAME, one part of it with PIECE=NAME.
 suites: setup-test
