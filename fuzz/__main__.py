@@ -1,4 +1,7 @@
-"""Random scripts by Linux and by tickless: `python -m fuzz [--scripts N] [--seed N]`. Status 1: they disagree."""
+"""Random scripts by Linux and by tickless, random steps by the kernel alone and by a model of it.
+
+`python -m fuzz [--scripts N] [--steps N] [--seed N]`. Status 1: something differs.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,7 @@ import zlib
 from collections.abc import Sequence
 from pathlib import Path
 
-from fuzz import host
+from fuzz import host, pure
 from fuzz.grammar import write_script
 from fuzz.host import Disagreement, compare
 from fuzz.scripts import Script, read_all, to_text
@@ -27,18 +30,42 @@ def main() -> int:
     parser.add_argument("--seed", type=int, help="of the first script; the next ones count on [drawn]")
     parser.add_argument("--keep", type=Path, default=STORED, help="where disagreements are stored, and replayed from")
     parser.add_argument("--limit", type=int, default=3, help="stop after this many disagreements [3]")
+    parser.add_argument("--steps", type=int, default=0, help="of the kernel without a host, beside its model [0]")
     options = parser.parse_args()
     seed = random.SystemRandom().randrange(10**9) if options.seed is None else options.seed
-    host.build()
     print(f"seed {seed}", flush=True)
-    stored = [script for _, script in read_all(options.keep)]
+    differs = options.steps > 0 and not run_pure(options.steps, seed)
+    if options.scripts > 0:
+        differs |= fuzz_host(options.scripts, seed, options.limit, options.keep)
+    return 1 if differs else 0
+
+
+def fuzz_host(count: int, seed: int, limit: int, keep: Path) -> bool:
+    """What is stored, then `count` scripts: whether any disagree."""
+    host.build()
+    stored = [script for _, script in read_all(keep)]
     replayed = compare(stored)
     print(f"stored scripts: {replayed.agreed} of {len(stored)} agree", flush=True)
-    found = replayed.disagreements
-    found += run(options.scripts, seed, options.limit)
-    for disagreement in found:
-        report(disagreement, options.keep)
-    return 1 if found else 0
+    found = replayed.disagreements + run(count, seed, limit)
+    for disagreement in {str(shown): shown for shown in map(smallest, found)}.values():
+        store(disagreement, keep)
+    return bool(found)
+
+
+def run_pure(count: int, seed: int) -> bool:
+    """Steps of the kernel beside its model, up to the first difference: whether there was none."""
+    begun, done = time.process_time(), 0
+    try:
+        for pair in pure.run(seed, count):
+            done += len(pair.done)
+    except pure.Difference as difference:
+        smallest = pure.shrink(difference)
+        print(f"after {done:,} steps of the kernel without a host:")
+        print(*smallest.steps, smallest, sep="\n", flush=True)
+        return False
+    seconds = time.process_time() - begun
+    print(f"{done:,} steps of the kernel without a host agree; {done / seconds:,.0f} in a second", flush=True)
+    return True
 
 
 def run(count: int, seed: int, limit: int) -> list[Disagreement]:
@@ -69,16 +96,19 @@ def scripts_from(seed: int, count: int) -> list[Script]:
     return [write_script(random.Random(number).randrange) for number in range(seed, seed + count)]
 
 
-def report(found: Disagreement, folder: Path) -> None:
-    """Print the smallest script that shows it, and keep that."""
-    smallest = shrink(found.script, disagree)
-    again = compare([smallest]).disagreements
-    shown = again[0] if again else found
-    text = to_text(shown.script)
+def smallest(found: Disagreement) -> Disagreement:
+    """The smallest script that shows that there is a disagreement."""
+    again = compare([shrink(found.script, disagree)]).disagreements
+    return again[0] if again else found
+
+
+def store(found: Disagreement, folder: Path) -> None:
+    """Print it, and keep it for the next time."""
+    text = to_text(found.script)
     path = folder / f"{zlib.crc32(text.encode()):08x}.txt"
     folder.mkdir(exist_ok=True)
     path.write_text(text)
-    print(f"\n{path}:\n{shown}", flush=True)
+    print(f"\n{path}:\n{found}", flush=True)
 
 
 def disagree(scripts: Sequence[Script]) -> list[bool]:

@@ -36,7 +36,13 @@ def _smaller(script: Script) -> Iterator[Script]:
                 yield script[:at] + script[at + length :]
     for at, step in enumerate(script):
         for place, number in enumerate(step.args):
-            for simpler in {0, number // 2, number & (number - 1)} - {number}:
-                if 0 <= simpler < number:
-                    args = (*step.args[:place], simpler, *step.args[place + 1 :])
-                    yield (*script[:at], step._replace(args=args), *script[at + 1 :])
+            for simpler in _simpler(number):
+                args = (*step.args[:place], simpler, *step.args[place + 1 :])
+                yield (*script[:at], step._replace(args=args), *script[at + 1 :])
+
+
+def _simpler(number: int) -> set[int]:
+    """0; for what may be a set of signals or flags also each smaller by one."""
+    if number <= 64:
+        return {0} - {number} if number >= 0 else set()
+    return {0} | {number & ~(1 << bit) for bit in range(64) if number >> bit & 1}

@@ -1,7 +1,7 @@
 // The calls of scripts by name, and what they have in common: who may wait for what, how results are written.
 #include "stage.h"
 
-struct variable variables[VARIABLES] = {[0 ... VARIABLES - 1] = {-1, 0}};
+struct variable variables[VARIABLES] = {[0 ... VARIABLES - 1] = {-1, 0, 0}};
 
 uint64_t closure(uint64_t objects) {
     for (uint64_t before = 0; before != objects;) {

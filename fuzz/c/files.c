@@ -16,7 +16,7 @@ static uint64_t new_object(void) {
 }
 
 static uint64_t keep(struct player *me, long long number, long result, uint64_t objects) {
-    *variable(number) = (struct variable){result, result < 0 ? 0 : objects};
+    *variable(number) = (struct variable){result, result < 0 ? 0 : objects, CLOCK_MONOTONIC};
     say_result(me, result);
     return objects;
 }
@@ -29,6 +29,7 @@ RUN(eventfd2) {
 RUN(timerfd_create) {
     UNUSED;
     keep(me, args[0], SYS(SYS_timerfd_create, args[1], args[2]), new_object());
+    variable(args[0])->clock = args[1];
 }
 
 RUN(epoll_create1) {
@@ -51,7 +52,7 @@ RUN(signalfd4) {
 static void keep_both(struct player *me, const long long *args, long result, const int *fds) {
     uint64_t object = new_object();
     for (int i = 0; i < 2; i++)
-        *variable(args[i]) = (struct variable){result < 0 ? (int)result : fds[i], result < 0 ? 0 : object};
+        *variable(args[i]) = (struct variable){result < 0 ? (int)result : fds[i], result < 0 ? 0 : object, 0};
     say_result(me, result);
     if (result == 0)
         say(me, "[%d %d]", fds[0], fds[1]);
@@ -70,12 +71,15 @@ RUN(socketpair) {
     UNUSED;
     int fds[2];
     keep_both(me, args, SYS(SYS_socketpair, AF_UNIX, args[2], 0, fds), fds);
+    stage->sockets |= variable(args[0])->objects;
 }
 
 RUN(dup) {
     UNUSED;
     struct variable *source = variable(args[1]);
+    int clock = source->clock;
     keep(me, args[0], SYS(SYS_dup, source->fd), source->objects);
+    variable(args[0])->clock = clock;
 }
 
 // The number of the target is replaced, so it has to be an open one that belongs to the script.
@@ -83,6 +87,7 @@ RUN(dup2) {
     UNUSED;
     struct variable *source = variable(args[1]), *target = variable(args[0]);
     keep(me, args[0], target->fd < 0 ? -EBADF : SYS(SYS_dup3, source->fd, target->fd, args[2]), source->objects);
+    target->clock = source->clock;
 }
 
 RUN(close) {

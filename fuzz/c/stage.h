@@ -59,6 +59,7 @@ struct stage {
     uint32_t words[WORDS]; // futexes
     volatile int objects;  // numbered so far
     uint64_t watched[OBJECTS]; // by an epoll: the objects of its interests
+    uint64_t sockets;          // objects that are sockets
     long long unit_ns;
     struct step steps[STEPS];
     int step_count;
@@ -100,6 +101,7 @@ void play(struct player *me) __attribute__((noreturn));
 struct variable {
     int fd;           // or -errno
     uint64_t objects; // what it stands for
+    int clock;        // of a timerfd
 };
 extern struct variable variables[VARIABLES]; // of this process
 uint64_t closure(uint64_t objects);

@@ -38,11 +38,12 @@ static void say_setting(struct player *me, long result, const struct itimerspec 
         say(me, "[%lld %lld]", whole_units(ns_of(setting->it_value)), ns_of(setting->it_interval) / stage->unit_ns);
 }
 
-// timerfd_settime VARIABLE FIRST INTERVAL ABSOLUTE CLOCK
+// timerfd_settime VARIABLE FIRST INTERVAL ABSOLUTE
 RUN(timerfd_settime) {
     UNUSED;
-    struct itimerspec old, new = setting(args[1], args[2], args[3], args[4]);
-    say_setting(me, SYS(SYS_timerfd_settime, variable(args[0])->fd, args[3] ? TFD_TIMER_ABSTIME : 0, &new, &old), &old);
+    struct variable *timer = variable(args[0]);
+    struct itimerspec old, new = setting(args[1], args[2], args[3], timer->clock);
+    say_setting(me, SYS(SYS_timerfd_settime, timer->fd, args[3] ? TFD_TIMER_ABSTIME : 0, &new, &old), &old);
 }
 
 RUN(timerfd_gettime) {
@@ -127,13 +128,18 @@ RUN(getitimer) {
     say_itimer(me, SYS(SYS_getitimer, ITIMER_REAL, &now), &now);
 }
 
+// A sleep has half a unit more than whole ones left at a mark, and nothing more when a timer's signal ends it.
+static void say_left(struct player *me, struct timespec left) {
+    say(me, "[%lld]", (ns_of(left) + stage->unit_ns / 4) / stage->unit_ns);
+}
+
 RUN(nanosleep) {
     UNUSED;
     struct timespec span, left = {0, 0};
     long result = SYS(SYS_nanosleep, timeout_of(&span, args[0]), &left);
     say_result(me, result);
     if (result == -EINTR)
-        say(me, "[%lld]", whole_units(ns_of(left)));
+        say_left(me, left);
 }
 
 // clock_nanosleep CLOCK ABSOLUTE UNITS
@@ -143,7 +149,7 @@ RUN(clock_nanosleep) {
     long result = SYS(SYS_clock_nanosleep, args[0], args[1] ? TIMER_ABSTIME : 0, &span, &left);
     say_result(me, result);
     if (result == -EINTR && !args[1])
-        say(me, "[%lld]", whole_units(ns_of(left)));
+        say_left(me, left);
 }
 
 static uint32_t *word(long long number) {

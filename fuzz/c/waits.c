@@ -1,6 +1,7 @@
 // Scripts' calls that wait for several files: poll, select, epoll.
 #include "stage.h"
 
+enum { MOST_EVENTS = 24 };
 #define UNUSED (void)count
 #define RUN(name) void do_##name(struct player *me, const long long *args, int count)
 
@@ -115,7 +116,24 @@ static bool may_wait_for_events(struct player *me, const struct variable *epoll)
     return may_wait(me, closure(epoll->objects), epoll->objects);
 }
 
-static void say_events(struct player *me, long result, const struct epoll_event *events) {
+// Among files of which only some are sockets the order of events is not promised, so all have to have room.
+static bool is_mixed(const struct variable *epoll) {
+    uint64_t watched = closure(epoll->objects) & ~epoll->objects;
+    return watched & stage->sockets && watched & ~stage->sockets;
+}
+
+static int room_for(const struct variable *epoll, long long room) {
+    return is_mixed(epoll) && room > 0 ? MOST_EVENTS : (int)room;
+}
+
+static int by_data(const void *one, const void *other) {
+    uint64_t a = ((const struct epoll_event *)one)->data.u64, b = ((const struct epoll_event *)other)->data.u64;
+    return (a > b) - (a < b);
+}
+
+static void say_events(struct player *me, long result, struct epoll_event *events, const struct variable *epoll) {
+    if (result > 1 && is_mixed(epoll))
+        qsort(events, result, sizeof *events, by_data);
     say_result(me, result);
     for (long i = 0; i < result; i++)
         say(me, "%s%#x:%d%s", i ? " " : "[", events[i].events, (int)events[i].data.u64, i == result - 1 ? "]" : "");
@@ -123,27 +141,27 @@ static void say_events(struct player *me, long result, const struct epoll_event 
 
 RUN(epoll_wait) {
     UNUSED;
-    struct epoll_event events[8];
+    struct epoll_event events[MOST_EVENTS];
     struct variable *epoll = variable(args[0]);
     if (may_wait_for_events(me, epoll))
-        say_events(me, SYS(SYS_epoll_pwait, epoll->fd, events, args[1], timeout_ms(args[2]), NULL, 8), events);
+        say_events(me, SYS(SYS_epoll_pwait, epoll->fd, events, room_for(epoll, args[1]), timeout_ms(args[2]), NULL, 8), events, epoll);
 }
 
 RUN(epoll_pwait) {
     UNUSED;
-    struct epoll_event events[8];
+    struct epoll_event events[MOST_EVENTS];
     uint64_t mask;
     struct variable *epoll = variable(args[0]);
     if (may_wait_for_events(me, epoll))
-        say_events(me, SYS(SYS_epoll_pwait, epoll->fd, events, args[1], timeout_ms(args[2]), mask_of(me, &mask, args[3]), 8), events);
+        say_events(me, SYS(SYS_epoll_pwait, epoll->fd, events, room_for(epoll, args[1]), timeout_ms(args[2]), mask_of(me, &mask, args[3]), 8), events, epoll);
 }
 
 RUN(epoll_pwait2) {
     UNUSED;
-    struct epoll_event events[8];
+    struct epoll_event events[MOST_EVENTS];
     struct timespec span;
     uint64_t mask;
     struct variable *epoll = variable(args[0]);
     if (may_wait_for_events(me, epoll))
-        say_events(me, SYS(SYS_epoll_pwait2, epoll->fd, events, args[1], timeout_of(&span, args[2]), mask_of(me, &mask, args[3]), 8), events);
+        say_events(me, SYS(SYS_epoll_pwait2, epoll->fd, events, room_for(epoll, args[1]), timeout_of(&span, args[2]), mask_of(me, &mask, args[3]), 8), events, epoll);
 }
