@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from tickless.abi.arch import ARCH
 from tickless.abi.numbers import number_of
 from tickless.abi.siginfo import SigInfo
+from tickless.abi.signal import signals_in
 from tickless.host import ptrace
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ class HostSignals:
         self.supervisor = supervisor
         self.task = task
         self.consumed: list[int] = []  # signals that were taken here and are still pending on the host
+        self.silenced = 0  # signals that are pending here, and on the host only when `ring_silenced` was called
         self._read_at: object = None
         self._masks = (0, 0, 0, 0, 0)
 
@@ -77,8 +79,19 @@ class HostSignals:
         """The host decides what is pending: setting SIG_IGN drops a signal, for one."""
         own, shared = self.host_pending()
         taken = sum(1 << (signo - 1) for signo in self.consumed)
+        for thread in self.task.group.threads:
+            assert isinstance(thread.signals, HostSignals)
+            taken |= thread.signals.silenced
         self.task.pending.discard(self.task.pending.mask & ~(own | taken))
         self.task.group.pending.discard(self.task.group.pending.mask & ~(shared | taken))
+
+    def ring_silenced(self) -> None:
+        """Let the host have again what was kept from it."""
+        silenced, self.silenced = self.silenced, 0
+        for signo in signals_in(silenced):
+            for pending, shared in ((self.task.pending, False), (self.task.group.pending, True)):
+                for info in pending.queues.get(signo, ()):
+                    self.ring(info, shared=shared)
 
     def read_masks(self) -> tuple[int, int, int, int, int]:
         """(pending, shared pending, blocked, ignored, caught) now; all 0 for a task that has gone."""

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from tickless.abi.arch import ARCH
 from tickless.abi.errno import EBADF, ERESTARTNOHAND
 from tickless.abi.numbers import number_of
-from tickless.abi.signal import SIGCONT
+from tickless.abi.signal import SIGCONT, UNBLOCKABLE
 from tickless.host.own_filters import note_filter
 from tickless.host.reach import Reach, socket_inode
 from tickless.host.tracee import HostGroup, Tracee
@@ -166,9 +166,10 @@ class Processes:
     def end_masked_call(self, task: Task, mask: int, error: int) -> Answer:
         assert isinstance(task, Tracee)
         if task.call == _RT_SIGSUSPEND:
+            task.signals.ring_silenced()
             return PASS_ON
-        if (task.pending.mask | task.group.pending.mask) & ~task.signals.blocked() & ~mask:
-            return -error  # deliverable under the task's own mask as well: it comes with the answer
+        if mask & ~UNBLOCKABLE == task.signals.blocked():
+            return -error  # the task's own mask does as well
         task.suspends = True
         return -ERESTARTNOHAND
 

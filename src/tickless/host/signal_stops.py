@@ -158,6 +158,8 @@ class SignalStops:
             # The task does not block that signal anyway, and its handler's frame is built.
             self.supervisor.life.stopped(task)
             return
+        if not self._silence(task):
+            return
         before = ptrace.getregs(task.tid)
         registers = ptrace.Registers.from_buffer_copy(before)
         names = ptrace.REGISTERS
@@ -168,6 +170,21 @@ class SignalStops:
             ptrace.setregs(task.tid, registers)
             task.before_suspend = before
         self.supervisor.life.stopped(task)
+
+    def _silence(self, task: Tracee) -> bool:
+        """Take from the host, for a while, what it would deliver under the task's own mask; False if the task died."""
+        own, shared, blocked, *_ = task.signals.read_masks()
+        early = (own | shared) & ~blocked & (task.pending.mask | task.group.pending.mask)
+        if not early:
+            return True
+        task.signals.silenced = early
+        mask = ptrace.getsigmask(task.tid)
+        for signo in signals_in(early):
+            while self._is_pending(task, signo):
+                if not self._take_one(task, signo):
+                    return False
+        ptrace.setsigmask(task.tid, mask)
+        return True
 
     def _make_child_traced(self, task: Tracee) -> None:
         """Let the task make its clone again without CLONE_UNTRACED: a child that we do not trace is none of the run."""
@@ -247,8 +264,7 @@ class SignalStops:
 
     def _take_one(self, task: Tracee, signo: int) -> bool:
         """Let nothing but one `signo` through, up to its delivery; False if the task has died."""
-        own, shared = task.signals.host_pending()
-        if not (own | shared) & sigmask(signo):
+        if not self._is_pending(task, signo):
             return True  # the host has dropped it: it would not stop again
         ptrace.setsigmask(task.tid, ALL_SIGNALS & ~sigmask(signo))
         while True:
@@ -258,6 +274,10 @@ class SignalStops:
                 return False
             if status >> 8 == signo:
                 return True
+
+    def _is_pending(self, task: Tracee, signo: int) -> bool:
+        own, shared = task.signals.host_pending()
+        return bool((own | shared) & sigmask(signo))
 
     def _ring_again(self, task: Tracee, signo: int) -> None:
         """One of `signo` is gone: of timers others may be pending here, where the host has room for one bell."""
