@@ -68,8 +68,8 @@ def supervise(launched: launch.Launched, answers: dict[int, int]) -> int:
                 notification = notify.receive(launched.listener)
             except FileNotFoundError:
                 continue
-            if notification[3] in answers:
-                notify.answer(launched.listener, notification[0], answers[notification[3]], 0)
+            if notification[2] in answers:
+                notify.answer(launched.listener, notification[0], answers[notification[2]], 0)
             else:
                 notify.pass_on(launched.listener, notification[0])
 

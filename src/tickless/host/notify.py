@@ -23,10 +23,11 @@ ADD_FD_SEND = 2  # SECCOMP_ADDFD_FLAG_SEND: the new number is the answer, in one
 SYNC_WAKE_UP = 1  # SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP
 O_CLOEXEC = 0o2000000
 
-Notification = tuple[int, int, int, int, int, int, int, int, int, int, int, int]
-"""(id, tid, flags, number, arch, instruction pointer, six arguments); arguments are unsigned 64-bit registers."""
+Notification = tuple[int, int, int, int, int, int, int, int, int, int]
+"""(id, tid, number, instruction pointer, six arguments); arguments are unsigned 64-bit registers."""
 
-NOTIFICATION = Struct("QIIiIQ6Q")  # struct seccomp_notif
+# struct seccomp_notif, but for its flags, which are 0, and for the architecture, which the filter has looked at.
+NOTIFICATION = Struct("QI4xi4xQ6Q")
 ANSWER = Struct("QqiI")  # struct seccomp_notif_resp: id, value, error, flags
 ADDED_FD = Struct("QIIII")  # struct seccomp_notif_addfd: id, flags, our fd, number, flags of the new fd
 ID = Struct("Q")

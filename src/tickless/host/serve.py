@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from tickless.host.supervisor import Supervisor
     from tickless.host.tracee import Tracee
 
+FIRST_RESTART = -ERESTARTSYS
+
 
 def serve_calls(supervisor: Supervisor, task: Tracee) -> None:
     """Serve the calls of `task`, and of whoever gets the token after it, until something else comes or nobody runs.
@@ -32,7 +34,7 @@ def serve_calls(supervisor: Supervisor, task: Tracee) -> None:
             kernel.current, tid, task_clock, consumed = task, task.tid, task.clock, task.signals.consumed
         buffer = bytearray(NOTIFICATION_SIZE)
         ioctl(listener, RECEIVE, buffer)
-        received = note, who, _, number, _, address, a, b, c, d, e, f = unpack_notification(buffer)
+        received = note, who, number, address, a, b, c, d, e, f = unpack_notification(buffer)
         if task_clock.given is not None:
             clock.now_ns = task_clock.take(clock.now_ns, address)
         clock.now_ns += costs[number]
@@ -47,10 +49,13 @@ def serve_calls(supervisor: Supervisor, task: Tracee) -> None:
             result = table[number](task, a, b, c, d, e, f)
         except Errno as error:
             result = -error.number
-        if type(result) is int and result > -ERESTARTSYS and not consumed and not dying:
-            pack_answer_into(answer, 0, note, result if result > 0 else 0, result if result < 0 else 0, 0)
-        elif result is PASS_ON:
+        if result is PASS_ON:
             pack_answer_into(answer, 0, note, 0, 0, CONTINUE)
+        elif type(result) is int and result > FIRST_RESTART and not consumed and not dying:
+            if result >= 0:
+                pack_answer_into(answer, 0, note, result, 0, 0)
+            else:
+                pack_answer_into(answer, 0, note, 0, result, 0)
         else:
             supervisor.took_a_call(task, received)
             supervisor.go_on(task, result)

@@ -207,9 +207,9 @@ class Supervisor:
         clock = self.kernel.clock
         if not charged:
             if task.clock.given is not None:
-                clock.now_ns = task.clock.take(clock.now_ns, received[5])
+                clock.now_ns = task.clock.take(clock.now_ns, received[3])
             if not task.resumes and not task.was_cut_short:
-                clock.now_ns += self.costs[received[3]]
+                clock.now_ns += self.costs[received[2]]
         if self.idle.pace is not None:
             clock.now_ns = max(clock.now_ns, self.idle.pace.now_ns())
         holds_token = task is self.runner
@@ -229,15 +229,15 @@ class Supervisor:
             task.resumes = False
             task.state = BLOCKED
             self.kernel.make_ready(task)
-        elif not holds_token or task.group.stopped_by or (self.kernel.ready and self.slice_is_over(received[3])):
+        elif not holds_token or task.group.stopped_by or (self.kernel.ready and self.slice_is_over(received[2])):
             self.queue(task)
         else:
             self.begin(task)
 
     def took_a_call(self, task: Tracee, received: Notification) -> None:
         self.notification = task.notification = received[0]
-        task.call = received[3]
-        task.args = received[6:]
+        task.call = received[2]
+        task.args = received[4:]
         task.place = IN_CALL
         task.answered_restart = False
 
