@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import tickless
+from tests.programs.harness import LIMIT_S
 from tickless.host.cpus import choose_cpu
 
 # A claim is a name and needs no such CPU; other tests beside us have other names.
@@ -38,7 +39,7 @@ def test_a_claim_ends_with_its_process() -> None:
     program = f"from tickless.host.cpus import choose_cpu\nclaim = choose_cpu([{THIRD}])\nprint(claim._claim)"
     environment = {**os.environ, "PYTHONPATH": str(Path(tickless.__file__).parents[1])}
     claimed = subprocess.run(
-        [sys.executable, "-c", program], env=environment, capture_output=True, text=True, timeout=30
+        [sys.executable, "-c", program], env=environment, capture_output=True, text=True, timeout=LIMIT_S
     )
     again = choose_cpu(CPUS)
     for claim in (*others, again):

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 import tickless
+from tests.programs.harness import LIMIT_S
 from tickless.abi.arch import ARCH
 from tickless.abi.numbers import number_of
 from tickless.host.launch import LaunchError, find_program
@@ -33,7 +34,7 @@ cut -d ' ' -f 5-6 /proc/self/stat
 
 def run(command: list[str], **options: Any) -> "subprocess.CompletedProcess[str]":
     environment = {"PATH": os.environ["PATH"], "PYTHONPATH": PACKAGES}
-    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=30, **options)
+    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=LIMIT_S, **options)
 
 
 def supervised(user: int | None = None, **config: Any) -> list[str]:
@@ -180,7 +181,7 @@ except launch.LaunchError as error:
 def test_a_child_that_dies_of_a_signal_before_its_exec_is_told() -> None:
     """A fault comes again and again unless it is delivered."""
     ended = subprocess.run(
-        [sys.executable, "-c", DIES_BEFORE_EXEC], capture_output=True, text=True, timeout=30, check=False
+        [sys.executable, "-c", DIES_BEFORE_EXEC], capture_output=True, text=True, timeout=LIMIT_S, check=False
     )
 
     assert ended.stdout == f"125 true: ended before its start (status -{signal.SIGSEGV.value})\n", ended.stderr

@@ -8,11 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.programs.harness import run_natively, run_virtually, running, tickless
+from tests.programs.harness import LIMIT_S, run_natively, run_virtually, running, tickless
 from tickless.abi.arch import ARCH
 from tickless.abi.numbers import number_of
 
-LIMIT_S = 20
 LOCKING = "import fcntl, os, sys; f = open(sys.argv[1], 'w'); print('waits', flush=True); {}; print('has it')"
 KINDS = {"flock": "fcntl.flock(f, fcntl.LOCK_EX)", "fcntl": "fcntl.lockf(f, fcntl.LOCK_EX)"}
 

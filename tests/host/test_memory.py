@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.host.traced import compile_c
+from tests.programs.harness import LIMIT_S
 from tickless.host.memory import AddressSpace
 from tickless.kernel.errors import Errno
 
@@ -90,7 +91,9 @@ def native(program: Path) -> Callable[[str, int, int], int]:
     rows = [("string", offset, 0) for offset in STRINGS.values()]
     rows += [(what, offset, length) for what in ("in", "out") for offset, length in COPIES]
     asked = "".join(f"{what} {offset} {length}\n" for what, offset, length in rows)
-    answers = subprocess.run([program, "native"], input=asked, capture_output=True, text=True, check=True, timeout=10)
+    answers = subprocess.run(
+        [program, "native"], input=asked, capture_output=True, text=True, check=True, timeout=LIMIT_S
+    )
     results = dict(zip([*rows, ("stack", 0, 0)], map(int, answers.stdout.split()), strict=True))
     return lambda what, offset, length: results[what, offset, length]
 

@@ -5,9 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.programs.harness import run_virtually, running, tickless
-
-LIMIT_S = 20
+from tests.programs.harness import LIMIT_S, run_virtually, running, tickless
 
 
 @pytest.fixture

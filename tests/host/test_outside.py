@@ -4,9 +4,7 @@ import os
 import signal
 from pathlib import Path
 
-from tests.programs.harness import running, tickless
-
-LIMIT_S = 20
+from tests.programs.harness import LIMIT_S, running, tickless
 
 
 def test_another_program_may_signal_a_task_that_always_has_a_next_deadline(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from signal import SIGKILL
 from typing import Self
 
+from tests.programs.harness import LIMIT_S
 from tickless.host import ptrace
 
 PTRACE_SINGLESTEP = 9
@@ -25,7 +26,7 @@ OPTIONS = (
 def compile_c(source: Path, folder: Path, *flags: str, compiler: str = "gcc") -> Path:
     """Compile one C file; the program's name tells its flags."""
     program = folder / "-".join([source.stem, compiler, *(flag.strip("-") for flag in flags)])
-    subprocess.run([compiler, "-O1", "-g", "-o", program, source, "-pthread", *flags], check=True, timeout=60)
+    subprocess.run([compiler, "-O1", "-g", "-o", program, source, "-pthread", *flags], check=True, timeout=LIMIT_S)
     return program
 
 

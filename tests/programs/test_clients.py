@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.programs.build import HERE, ROOT, compile_cpp, compile_go
-from tests.programs.harness import Ended, run_natively, run_virtually
+from tests.programs.harness import PATIENCE, Ended, run_natively, run_virtually
 
 CLIENTS = HERE / "clients"
 AT_HALF_PAST = ("--start", "2026-01-01 00:30:00")
@@ -69,10 +69,10 @@ def test_client_under_tickless(name: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(1300)
+@pytest.mark.timeout(1300 * PATIENCE)
 def test_jobs_with_an_hour(tmp_path: Path) -> None:
     """Its `timeout $U sleep 1000` is no longer cut short."""
-    ended = run_virtually(script("bash", "jobs.sh", "3600")(), tmp_path, limit_s=1200)
+    ended = run_virtually(script("bash", "jobs.sh", "3600")(), tmp_path, limit_s=1200 * PATIENCE)
 
     assert ended.stdout == expected_of("jobs").replace("timeout 124", "timeout 0"), ended.stderr
     assert ended.status == 0
@@ -115,7 +115,7 @@ def redis(runner: Callable[..., Ended], unit: str, tmp_path: Path) -> Ended:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     command = ["env", f"PORT={port}", "bash", str(CLIENTS / "daemons.sh"), "redis", str(tmp_path / "data"), unit]
-    return runner(command, tmp_path, limit_s=120)
+    return runner(command, tmp_path, limit_s=120 * PATIENCE)
 
 
 def test_redis_on_linux(tmp_path: Path) -> None:

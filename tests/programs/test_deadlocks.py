@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.programs.build import HERE
-from tests.programs.harness import Ended, run, tickless
+from tests.programs.harness import LIMIT_S, Ended, run, tickless
 
 DEADLOCK = 121
 TIMED_OUT = 124
@@ -70,7 +70,7 @@ def test_a_silent_outside_is_told_of_and_may_still_come(tmp_path: Path) -> None:
         assert waiting.stderr is not None
         told = [waiting.stderr.readline() for _ in range(2)]
         (tmp_path / "fifo").write_text("late\n")
-        output, more = waiting.communicate(timeout=60)
+        output, more = waiting.communicate(timeout=LIMIT_S)
 
     assert "only the outside can go on from here" in told[0]
     assert "main waits in openat of fifo" in told[1]
@@ -141,6 +141,6 @@ def test_what_the_outside_has_as_well_is_no_deadlock_though_nobody_may_look(
 
 def stuck_with(stdin: int, command: list[str], *inherited: int) -> Ended:
     ended = subprocess.run(
-        command, stdin=stdin, pass_fds=inherited, capture_output=True, text=True, timeout=60, check=False, cwd="/"
+        command, stdin=stdin, pass_fds=inherited, capture_output=True, text=True, timeout=LIMIT_S, check=False, cwd="/"
     )
     return Ended(ended.stdout, ended.stderr, ended.returncode)

@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 
 from tests.programs.build import HERE, compile_c
-from tests.programs.harness import environment, processes_of, run_virtually, running, tickless
+from tests.programs.harness import PATIENCE, environment, processes_of, run_virtually, running, tickless
 
-LIMIT_S = 20
+LIMIT_S = 20 * PATIENCE
 
-pytestmark = pytest.mark.timeout(60)  # a lost signal leaves a test waiting for a line
+pytestmark = pytest.mark.timeout(60 * PATIENCE)  # a lost signal leaves a test waiting for a line
 
 
 def naming_signals(*arguments: str) -> list[str]:

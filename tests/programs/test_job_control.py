@@ -12,13 +12,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.programs.harness import TICKLESS, environment, processes_of
+from tests.programs.harness import PATIENCE, TICKLESS, environment, processes_of
 
 CTRL_C, CTRL_D, CTRL_Z = "\x03", "\x04", "\x1a"
 PROMPT = "ready$ "
-LIMIT_S = 20
+LIMIT_S = 20 * PATIENCE
 
-pytestmark = pytest.mark.timeout(90)
+pytestmark = pytest.mark.timeout(90 * PATIENCE)
 
 
 class Shell:
