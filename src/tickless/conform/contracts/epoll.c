@@ -230,6 +230,29 @@ RULE(nested, "epoll(7)", "an epoll is readable while something in it is ready, a
     SEE(poll(&entry, 1, 0));
 }
 
+RULE(nested_wakes, "epoll(7)", "who waits for an epoll, in another or in poll, is woken when something in it becomes ready")
+{
+    int inner = new_epoll(), outer = new_epoll(), event = eventfd(0, 0);
+    struct pollfd entry = {inner, POLLIN, 0};
+    add(inner, event, EPOLLIN);
+    add(outer, inner, EPOLLIN);
+    for (int by_poll = 0; by_poll < 2; by_poll++) {
+        uint64_t count = 1;
+        pid_t child = fork();
+        if (child == 0) {
+            if (by_poll)
+                SEE(poll(&entry, 1, -1));
+            else
+                SEE(epoll_wait(outer, got, 8, -1));
+            _exit(0);
+        }
+        until_asleep(child);
+        write(event, &count, 8);
+        waitpid(child, NULL, 0);
+        read(event, &count, 8);
+    }
+}
+
 RULE(loops, "epoll_ctl(2)", "ELOOP for a circle of epolls, and for more than five on top of each other")
 {
     int chain[7], first = new_epoll(), second = new_epoll();

@@ -189,6 +189,27 @@ RULE(ppoll_mask, "ppoll(2)", "the mask counts while it waits; EINVAL for another
     observed("handled", "%d", signals_counted);
 }
 
+RULE(ppoll_without_waiting, "ppoll(2)", "a pending signal that the mask lets through is EINTR even with a time-out of 0, what is ready comes first")
+{
+    struct timespec none = {0, 0};
+    struct pollfd entry = {.events = POLLIN};
+    sigset_t usr, empty;
+    int ends[2];
+    pipe_ends(ends);
+    entry.fd = ends[0];
+    sigemptyset(&empty), sigemptyset(&usr), sigaddset(&usr, SIGUSR1);
+    count_signal(SIGUSR1, 0);
+    sigprocmask(SIG_BLOCK, &usr, NULL);
+    raise(SIGUSR1);
+    SEE(ppoll(&entry, 1, &none, NULL));
+    SEE(ppoll(&entry, 1, &none, &empty));
+    SEE(signals_counted);
+    raise(SIGUSR1);
+    write(ends[1], "x", 1);
+    SEE(ppoll(&entry, 1, &none, &empty));
+    SEE(signals_counted);
+}
+
 RULE(sockets, "poll(2)", "a Unix socket pair: POLLRDHUP and POLLHUP as its other end is shut down and closed")
 {
     int ends[2];

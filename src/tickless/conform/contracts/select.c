@@ -102,6 +102,32 @@ RULE(time_left, "select(2)", "Linux writes the time that is left into the time-o
     SEE_WHETHER(hour.tv_sec >= 3590 && hour.tv_sec <= 3600);
 }
 
+RULE(time_left_of_a_wait, "select(2)", "what is left is told when a file becomes ready, or a handler runs; it is no more than what was given")
+{
+    int ends[2];
+    if (pipe(ends) < 0)
+        cannot_start("pipe");
+    pid_t parent = getpid();
+    count_signal(SIGUSR1, 0);
+    for (int by_signal = 0; by_signal < 2; by_signal++) {
+        struct timespec left = {1000, 0};
+        fd_set in;
+        FD_ZERO(&in);
+        FD_SET(ends[0], &in);
+        pid_t child = fork();
+        if (child == 0) {
+            until_asleep(parent);
+            _exit(by_signal ? kill(parent, SIGUSR1) : write(ends[1], "x", 1) != 1);
+        }
+        SEE(pselect_of(ends[0] + 1, &in, &left));
+        SEE_WHETHER(left.tv_sec >= 900 && left.tv_sec < 1000);
+        waitpid(child, NULL, 0);
+        char byte;
+        if (!by_signal)
+            SEE(read(ends[0], &byte, 1));
+    }
+}
+
 RULE(bad_time, "select(2)", "EINVAL for negative times; microseconds may be more than a second's")
 {
 #ifdef SYS_select

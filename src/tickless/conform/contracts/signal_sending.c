@@ -320,3 +320,22 @@ RULE(action_and_old_action, "rt_sigaction(2)", "an old action that cannot be wri
     SEE(syscall(SYS_rt_sigaction, SIGUSR1, NULL, now, 8));
     SEE(now[0] == ignore[0]);
 }
+
+RULE(stop_and_continue, "signal(7)", "SIGCONT takes pending stop signals away, whoever they are for, and a stop signal a pending SIGCONT")
+{
+    sigset_t both, pending;
+    sigemptyset(&both), sigaddset(&both, SIGTSTP), sigaddset(&both, SIGCONT), sigaddset(&both, SIGTTIN);
+    sigprocmask(SIG_BLOCK, &both, NULL);
+    kill(getpid(), SIGTSTP);
+    syscall(SYS_tgkill, getpid(), getpid(), SIGTTIN);
+    sigpending(&pending);
+    observed("stopping", "%d %d %d", sigismember(&pending, SIGTSTP), sigismember(&pending, SIGTTIN), sigismember(&pending, SIGCONT));
+    kill(getpid(), SIGCONT);
+    sigpending(&pending);
+    observed("continued", "%d %d %d", sigismember(&pending, SIGTSTP), sigismember(&pending, SIGTTIN), sigismember(&pending, SIGCONT));
+    kill(getpid(), SIGTSTP);
+    sigpending(&pending);
+    observed("stopping again", "%d %d", sigismember(&pending, SIGTSTP), sigismember(&pending, SIGCONT));
+    SEE(sigtimedwait(&both, NULL, &(struct timespec){0, 0}));
+    SEE(sigtimedwait(&both, NULL, &(struct timespec){0, 0}));
+}

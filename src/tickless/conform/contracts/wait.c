@@ -163,6 +163,27 @@ RULE(nowait, "waitid(2)", "WNOWAIT tells and leaves the child to be waited for")
     see_waitid("fourth", WEXITED);
 }
 
+RULE(nowait_of_a_stop, "waitid(2)", "WNOWAIT leaves a stop and a continue to be told again, without it they are told once")
+{
+    pid_t child = waiting();
+    siginfo_t info;
+    kill(child, SIGSTOP);
+    SEE(waitid(P_PID, child, &info, WSTOPPED | WNOWAIT));
+    SEE(waitid(P_PID, child, &info, WSTOPPED | WNOWAIT));
+    observed("again", "%s", code_name(SIGCHLD, info.si_code));
+    SEE(waitid(P_PID, child, &info, WSTOPPED));
+    info.si_pid = 7;
+    SEE(waitid(P_PID, child, &info, WSTOPPED | WNOHANG));
+    SEE(info.si_pid);
+    kill(child, SIGCONT);
+    SEE(waitid(P_PID, child, &info, WCONTINUED | WNOWAIT));
+    SEE(waitid(P_PID, child, &info, WCONTINUED));
+    observed("then", "%s", code_name(SIGCHLD, info.si_code));
+    SEE(waitid(P_PID, child, &info, WCONTINUED | WNOHANG));
+    SEE(info.si_pid);
+    end(child);
+}
+
 RULE(waitid_nohang, "waitid(2)", "WNOHANG with nobody gives 0 and a pid of 0")
 {
     pid_t child = waiting();
@@ -253,4 +274,46 @@ RULE(usage, "wait4(2)", "the usage of the child is told")
     pid_t child = ending(0);
     SEE_WHETHER(wait4(child, NULL, 0, &usage) == child);
     SEE_WHETHER(usage.ru_utime.tv_sec >= 0 && usage.ru_maxrss >= 0);
+}
+
+RULE(kinds_of_children, "wait(2)", "ECHILD at once for __WCLONE with a living child of fork only; __WALL and __WNOTHREAD take it")
+{
+    pid_t child = waiting();
+    SEE(waitpid(child, NULL, __WCLONE));
+    SEE(waitpid(-1, NULL, __WCLONE | WNOHANG));
+    SEE(waitpid(child, NULL, __WALL | WNOHANG));
+    SEE(waitpid(child, NULL, __WNOTHREAD | WNOHANG));
+    end(child);
+}
+
+static volatile sig_atomic_t told;
+
+static void on_child(int signo, siginfo_t *info, void *context)
+{
+    (void)signo, (void)context;
+    told = info->si_code;
+}
+
+RULE(told_of_stops, "wait(2)", "a parent that waits is woken by a stop and by a continue; SIGCHLD tells of the stop")
+{
+    struct sigaction action = {.sa_sigaction = on_child, .sa_flags = SA_SIGINFO | SA_RESTART};
+    pid_t parent = getpid();
+    sigaction(SIGCHLD, &action, NULL);
+    pid_t child = fork();
+    if (child == 0) {
+        until_asleep(parent);
+        raise(SIGSTOP);
+        for (;;)
+            pause();
+    }
+    see_wait("a wait for a stop", child, WUNTRACED);
+    observed("SIGCHLD", "%s", code_name(SIGCHLD, told));
+    pid_t other = fork();
+    if (other == 0) {
+        until_asleep(parent);
+        _exit(kill(child, SIGCONT));
+    }
+    see_wait("a wait for a continue", child, WCONTINUED);
+    waitpid(other, NULL, 0);
+    end(child);
 }
