@@ -13,6 +13,7 @@ import tickless.run
 from tickless.kernel.eventfd import EventFd
 from tickless.cli.commands import tickless
 
+from tickless.host.life_cycle import LifeCycle
 from tickless.host.placeholder import Placeholders
 
 def broken(*arguments):
@@ -21,14 +22,18 @@ def broken(*arguments):
 WHERE = broken
 sys.exit(tickless.main(sys.argv[1:], standalone_mode=False, obj=inherited))
 """
+# Its mistake comes when the host has told of a newborn of which the kernel does not know yet.
+LOSING_A_CHILD = """(
+    [arguments[0].events.collect_one() for _ in range(1 - len(arguments[0].events))], ValueError("a mistake")
+)[1]"""
 PROGRAM = "import os, select; select.select([os.eventfd(1)], [], [])"
 
 
 def _run(
-    *options: str, error: str = "ZeroDivisionError('a mistake')", where: str = "EventFd.poll"
+    *options: str, error: str = "ZeroDivisionError('a mistake')", where: str = "EventFd.poll", program: str = PROGRAM
 ) -> "subprocess.CompletedProcess[str]":
     broken = BROKEN.replace("ERROR", error).replace("WHERE", where)
-    command = [sys.executable, "-c", broken, "run", *options, "--", "/usr/bin/python3", "-c", PROGRAM]
+    command = [sys.executable, "-c", broken, "run", *options, "--", "/usr/bin/python3", "-c", program]
     return subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
 
 
@@ -82,6 +87,13 @@ def test_what_runs_out_within_a_call_is_that_calls_error(error: str, seen: str) 
     assert ended.returncode == 1
     assert seen in ended.stderr.splitlines()[0]
     assert "OSError: [Errno " in ended.stderr.splitlines()[-1]
+
+
+def test_a_child_of_which_we_lost_track_is_ended_with_the_run() -> None:
+    ended = _run(error=LOSING_A_CHILD, where="LifeCycle._make_child", program="import os; os.fork(); os.wait()")
+
+    assert ended.returncode == 125
+    assert "ValueError('a mistake')" in ended.stderr
 
 
 def test_verbose_adds_the_traceback() -> None:

@@ -116,3 +116,11 @@ def test_a_report_that_does_not_fit_is_not_there(tmp_path: Path) -> None:
     assert ended.stderr == "tickless: --json could not be written: File too large\n"
     assert (tmp_path / "run" / "report").read_bytes() == b""
     assert ended.status == 0
+
+
+def test_a_full_disk_under_what_tickless_says_changes_nothing(tmp_path: Path) -> None:
+    command = f"{TICKLESS} run -v --stats -- sh -c 'sleep 1; echo out; exit 3' 2>/dev/full"
+
+    ended = run(["sh", "-c", command], tmp_path / "run")
+
+    assert (ended.stdout, ended.status) == ("out\n", 3)

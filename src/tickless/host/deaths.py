@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from tickless.abi.signal import SIGKILL
 from tickless.host import ptrace
-from tickless.host.task_state import fields_of, pending_of, state_of
+from tickless.host.task_state import fields_of, pending_of, state_of, tracees_of
 from tickless.host.tracee import Tracee
 from tickless.kernel import process
 
@@ -178,16 +178,20 @@ class Deaths:
         return ending
 
     def kill_all(self) -> None:
-        """SIGKILL everything that is left, and wait until it is gone."""
-        for tgid, group in self.kernel.groups.items():
-            if group.threads:
+        """SIGKILL all that is left, and wait until it is gone. After a mistake of ours the kernel may not know all."""
+        if self._has_left_any():
+            for tid in tracees_of(os.getpid()):
                 with contextlib.suppress(ProcessLookupError):
-                    os.kill(tgid, SIGKILL)
-        for tid in self.supervisor.life.early:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(tid, SIGKILL)
+                    os.kill(tid, SIGKILL)
         while self._reap_any():
             pass
+
+    def _has_left_any(self) -> bool:
+        try:
+            os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT | ptrace.WALL)
+        except ChildProcessError:
+            return False
+        return True
 
     def _reap_any(self) -> bool:
         try:

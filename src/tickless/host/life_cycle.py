@@ -8,9 +8,7 @@ a vfork parent is ready as soon as its child has called exec or died.
 from __future__ import annotations
 
 import contextlib
-import glob
 import os
-from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from tickless.abi.arch import ARCH
@@ -24,6 +22,7 @@ from tickless.host.events import Events
 from tickless.host.fd_table import HostFdTable
 from tickless.host.host_signals import HostSignals
 from tickless.host.memory import AddressSpace
+from tickless.host.task_state import tracees_of
 from tickless.host.tracee import ELSEWHERE, IN_VFORK, NEWBORN, STOPPED, HostGroup, Tracee
 from tickless.host.vdso import TaskClock, VdsoImage
 from tickless.kernel.registry import Unserved
@@ -305,17 +304,3 @@ def _program_of(tid: int) -> str:
         return os.path.basename(os.readlink(f"/proc/{tid}/exe"))
     except OSError:
         return "a program that we may not look at"
-
-
-def _status_number(tid: int, field: str) -> int:
-    with open(f"/proc/{tid}/status") as file:
-        return next(int(line.split()[1]) for line in file if line.startswith(field))
-
-
-def tracees_of(tracer: int) -> Iterator[int]:
-    """Every task that `tracer` traces. proc_pid_status(5)."""
-    for folder in glob.iglob("/proc/[0-9]*/task/[0-9]*"):
-        tid = int(folder.rpartition("/")[2])
-        with contextlib.suppress(OSError):  # it has ended
-            if _status_number(tid, "TracerPid:") == tracer:
-                yield tid

@@ -1,6 +1,9 @@
 """What the host's scheduler says of a task. proc_pid_stat(5)."""
 
+import contextlib
+import glob
 import os
+from collections.abc import Iterator
 
 
 def state_of(tid: int) -> str:
@@ -43,3 +46,17 @@ def fields_of(tid: int) -> list[bytes]:
             return file.read(1024).rpartition(b")")[2].split()
     except OSError:
         return []
+
+
+def _status_number(tid: int, field: str) -> int:
+    with open(f"/proc/{tid}/status") as file:
+        return next(int(line.split()[1]) for line in file if line.startswith(field))
+
+
+def tracees_of(tracer: int) -> Iterator[int]:
+    """Every task that `tracer` traces. proc_pid_status(5)."""
+    for folder in glob.iglob("/proc/[0-9]*/task/[0-9]*"):
+        tid = int(folder.rpartition("/")[2])
+        with contextlib.suppress(OSError):  # it has ended
+            if _status_number(tid, "TracerPid:") == tracer:
+                yield tid
