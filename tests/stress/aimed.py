@@ -1,8 +1,9 @@
 """checked.py's tickless command, where somebody is killed: `aimed.py TARGET STAGE run [options] -- PROGRAM`.
 
 TARGET `child`: the N-th child of PROGRAM gets SIGKILL at the N-th event of it and its descendants. `actor`: who is at
-that event. `tickless:N`: tickless itself, at the N-th event of all; of `function`, when it calls its N-th function.
-`starter:N`: so does the child that is to become PROGRAM. The SIGKILL comes from outside, but at a certain moment.
+that event. `tickless:N`: tickless itself, at the N-th event of all. STAGE says what an event is; `function`: a call of a
+function of tickless, `in:NAME`: of that function. `starter:N` is the child that is to become PROGRAM, in its functions.
+The SIGKILL comes from outside, but at a certain moment.
 """
 
 from __future__ import annotations
@@ -54,7 +55,8 @@ class Aim:
 
     def in_function(self, frame: FrameType, event: str, argument: object) -> None:
         """As sys.setprofile has it."""
-        if event != "call" or OURS not in frame.f_code.co_filename:
+        code = frame.f_code
+        if event != "call" or OURS not in code.co_filename or self.stage not in ("function", f"in:{code.co_name}"):
             return
         if (os.getpid() == TICKLESS) == (self.target == "tickless"):
             self.events[0] += 1
@@ -109,7 +111,7 @@ def main() -> None:
     aim = AimedSupervisor.aim = Aim(*sys.argv[1:3])
     del sys.argv[1:3]
     checked.CheckedSupervisor = AimedSupervisor  # type: ignore[misc]
-    if aim.stage == "function":
+    if aim.stage == "function" or aim.stage.startswith("in:"):
         sys.setprofile(aim.in_function)
     checked.main()
 

@@ -123,6 +123,21 @@ def test_nothing_outlives_a_tickless_that_is_killed_in_any_function(number: int,
     assert left_of(tmp_path / "run") == []
 
 
+# Of a start, an exec, a death, and an end that leaves tasks behind, whom it kills.
+STEPS = (
+    *("_clone", "trace", "wait_for_exec", "adopt_main", "install", "_called_exec", "exit_task"),
+    *("finish", "kill_all", "_reap_any", "close"),
+)
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_nothing_outlives_a_tickless_that_is_killed_at_a_step(step: str, tmp_path: Path) -> None:
+    ended = aimed("tickless:1", f"in:{step}", tmp_path / "run", "--until", "3ms", rounds=5)
+
+    assert ended.status == DIED
+    assert left_of(tmp_path / "run") == []
+
+
 @pytest.mark.parametrize("number", [1, 2, 5])
 def test_a_program_that_is_killed_before_its_start_is_told_of(number: int, tmp_path: Path) -> None:
     ended = aimed(f"starter:{number}", "function", tmp_path / "run")
