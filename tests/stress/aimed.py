@@ -1,8 +1,8 @@
 """checked.py's tickless command, where somebody is killed: `aimed.py TARGET STAGE run [options] -- PROGRAM`.
 
 TARGET `child`: the N-th child of PROGRAM gets SIGKILL at the N-th event of it and its descendants. `actor`: who is at
-that event. `tickless:N`: tickless itself, at the N-th event of all. STAGE says what an event is; `function`: a call of a
-function of tickless, `in:NAME`: of that function. `starter:N` is the child that is to become PROGRAM, in its functions.
+that event. `tickless:N`: tickless itself, at the N-th event of all. STAGE says what an event is; `function`: a call of
+a function of tickless, `in:NAME`: of that one. `starter:N` is the child that is to become PROGRAM, in its functions.
 The SIGKILL comes from outside, but at a certain moment.
 """
 
