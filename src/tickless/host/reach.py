@@ -85,9 +85,12 @@ class Reach:
 
 def inodes_of(tid: int) -> frozenset[int]:
     """The inodes of a task's files; none of one that has been killed."""
+    inodes = set()
     with suppress(FileNotFoundError, ProcessLookupError):
-        return frozenset(os.stat(f"/proc/{tid}/fd/{name}").st_ino for name in os.listdir(f"/proc/{tid}/fd"))
-    return frozenset()
+        for name in os.listdir(f"/proc/{tid}/fd"):
+            with suppress(FileNotFoundError):  # it was closed meanwhile
+                inodes.add(os.stat(f"/proc/{tid}/fd/{name}").st_ino)
+    return frozenset(inodes)
 
 
 def socket_inode(tid: int, fd: int) -> int | None:
@@ -110,7 +113,10 @@ def sockets_of(tid: int) -> Iterator[int]:
 def watched_sockets(epoll: int) -> list[int] | None:
     """The inodes of the sockets that our epoll watches; None if it watches other files, too. proc_pid_fdinfo(5)."""
     with open(f"/proc/self/fdinfo/{epoll}") as file:
-        watched = WATCHED_FILE.findall(file.read())
+        text = file.read()
+    watched = WATCHED_FILE.findall(text)
+    if len(watched) != text.count("tfd:"):
+        return None  # a line that we do not understand
     with closing(socket(AF_UNIX)) as one_of_them:
         device = os.fstat(one_of_them.fileno()).st_dev
     # The kernel's own encoding of a device: 12 bits and 20.
