@@ -37,7 +37,7 @@ HEADERS: dict[ModuleType, list[str]] = {
     fcntl: ["linux/fcntl.h", "linux/fs.h", "linux/limits.h", "linux/random.h", "linux/close_range.h", "linux/uio.h"],
     flock: ["sys/file.h"],
     futex: ["linux/futex.h"],
-    ioctl: ["asm/ioctls.h", "linux/sockios.h"],
+    ioctl: ["asm/termbits.h", "asm/ioctls.h", "linux/sockios.h"],
     ipc: ["linux/ipc.h", "linux/sem.h", "linux/msg.h"],
     poll: ["poll.h", "sys/select.h"],
     prctl: ["linux/prctl.h"],

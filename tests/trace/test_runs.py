@@ -110,6 +110,14 @@ def test_how_long_a_file_in_proc_is_is_not_told(tmp_path: Path) -> None:
     assert read.endswith("= ? (host)")
 
 
+def test_a_terminal_that_is_drained_is_not_looked_at(tmp_path: Path) -> None:
+    """tcdrain(3) would fail with EINTR, as it never does without a trace."""
+    script = "import os, termios; _, end = os.openpty(); os.write(end, b'x'); [termios.tcdrain(end) for _ in range(3)]"
+    ended, _ = traced(["/usr/bin/python3", "-c", script], tmp_path / "run")
+
+    assert ended.status == 0, ended.stderr
+
+
 @pytest.mark.parametrize(
     "command",
     [

@@ -163,6 +163,10 @@ class HostWatch:
                 os.close(ours)
         master.register(self._epoll.fileno(), EPOLLIN | EPOLLET, lambda _: wake())
 
+    def has_events(self) -> bool:
+        """Whether something has changed since it was asked last."""
+        return bool(self._epoll.poll(0))
+
     def close(self) -> None:
         self._master.unregister(self._epoll.fileno())
         self._epoll.close()

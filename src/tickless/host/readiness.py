@@ -48,6 +48,7 @@ SIGNAL_COMMANDS = frozenset((F_SETOWN, F_SETOWN_EX, F_SETSIG, F_SETLEASE, F_NOTI
 UNWATCHABLE = unserved("TL505", "watching a file that tickless may not get at", EPERM)
 REFUSALS = {-EPERM: UNWATCHABLE, -ENOSPC: WATCHES}
 ACCEPTS = frozenset((number_of(ARCH, "accept"), number_of(ARCH, "accept4")))
+CALLS_BETWEEN_LOOKS = 64
 TIMEVAL = struct.Struct("qq")
 
 
@@ -67,6 +68,10 @@ class Watch:
         inodes = [socket_inode(self._tid, fd) for fd in self._fds]
         return [inode for inode in inodes if inode is not None] if None not in inodes else None
 
+    def look(self) -> None:
+        if self._watch.has_events():
+            self.queue.wake_all()
+
     def close(self) -> None:
         self._watch.close()
         del self._readiness.watches[self]
@@ -78,6 +83,7 @@ class Interests:
     def __init__(self, readiness: Readiness, on_ready: Callable[[], object]) -> None:
         self._readiness = readiness
         self._shadow = Shadow(readiness.supervisor.master, on_ready)
+        self._on_ready = on_ready
         self.sockets = self._shadow.watched_sockets
         readiness.watches[self] = None
 
@@ -97,6 +103,10 @@ class Interests:
     def is_ready(self) -> bool:
         return self._shadow.has_events()
 
+    def look(self) -> None:
+        if self._shadow.has_events():
+            self._on_ready()
+
     def close(self) -> None:
         self._shadow.close()
         del self._readiness.watches[self]
@@ -109,6 +119,15 @@ class Readiness:
         self.supervisor = supervisor
         # Parked calls and epolls that watch host files: input from outside may come.
         self.watches: dict[Watch | Interests, None] = {}
+        self._calls = 0  # on host files, since the last look at all that is watched
+
+    def _note_call(self) -> None:
+        """Who never blocks may all the same have made files ready for others."""
+        self._calls += 1
+        if self._calls == CALLS_BETWEEN_LOOKS:
+            self._calls = 0
+            for watch in tuple(self.watches):
+                watch.look()
 
     def ends_inside(self, reach: Reach) -> bool:
         """Whether nobody outside can make any of the files ready."""
@@ -163,6 +182,7 @@ class Readiness:
     def pass_on_when_ready(self, task: Task, fd: int, file: HostFile, events: int, size: int) -> Result:
         # A message that is read may hold the last reference to a description in flight.
         self.supervisor.may_release = True
+        self._note_call()
         files = _files_of(task)
         try:
             ours = files.fetch(fd)

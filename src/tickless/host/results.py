@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from tickless.abi.arch import ARCH
 from tickless.abi.errno import ERESTART_RESTARTBLOCK, ERESTARTSYS
+from tickless.abi.ioctl import TCSBRK, TCSBRKP, TCSETAF, TCSETAW, TCSETSF, TCSETSF2, TCSETSW, TCSETSW2
 from tickless.abi.numbers import number_of
 from tickless.host import notify, ptrace
 from tickless.host.proc_files import is_made
@@ -38,6 +39,9 @@ UNTOLD = frozenset(
         *("recvmsg", "sendmsg", "recvmmsg", "sendmmsg", "getrandom", "io_getevents", "msgsnd", "msgrcv", "semop"),
     )
 )
+IOCTL = number_of(ARCH, "ioctl")
+# They wait until a terminal has sent what was written, and fail with EINTR rather than begin again. ioctl_tty(2)
+DRAINING = frozenset((TCSETSW, TCSETSF, TCSETAW, TCSETAF, TCSETSW2, TCSETSF2, TCSBRK, TCSBRKP))
 # Calls that move as many bytes as their third argument says.
 MOVING = frozenset(number_of(ARCH, name) for name in ("read", "write", "pread64", "pwrite64", "recvfrom", "sendto"))
 AT_ONCE = 4096  # bytes that are moved without a look for signals
@@ -53,7 +57,7 @@ def is_to_be_told(listener: Listener | None, task: Tracee, answer: PassOn) -> bo
 def _may_be_stopped_behind(task: Tracee) -> bool:
     """Whether a stop changes nothing of the call, which was not cut short by one before."""
     cut_short, task.was_cut_short = task.was_cut_short, False
-    if cut_short or task.call in UNTOLD:
+    if cut_short or task.call in UNTOLD or (task.call == IOCTL and task.args[1] & 0xFFFFFFFF in DRAINING):
         return False
     if task.call not in MOVING:
         return True

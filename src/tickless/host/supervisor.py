@@ -11,8 +11,10 @@ from contextlib import suppress
 from errno import ENOENT
 from typing import TYPE_CHECKING
 
+from tickless.abi.arch import ARCH
 from tickless.abi.epoll import EPOLLIN
 from tickless.abi.errno import ERESTART_RESTARTBLOCK, ERESTARTSYS
+from tickless.abi.numbers import number_of
 from tickless.abi.time import CLOCK_BOOTTIME, CLOCK_REALTIME
 from tickless.host import notify
 from tickless.host.cgroup_events import CgroupEvents
@@ -32,7 +34,7 @@ from tickless.host.serve import serve_calls
 from tickless.host.shortage import refuse_call, refusing_clone
 from tickless.host.signal_stops import SignalStops
 from tickless.host.tracee import ELSEWHERE, IN_CALL, NEWBORN, STOPPED, Tracee
-from tickless.host.trapped import clock_read_numbers, memory_numbers
+from tickless.host.trapped import clock_read_numbers, memory_numbers, noting_reads
 from tickless.kernel.outcome import Answer, Result
 from tickless.kernel.task import BLOCKED, DEAD, READY, RUNNING
 
@@ -40,11 +42,12 @@ if TYPE_CHECKING:
     from tickless.host.launch import Launched
     from tickless.host.notify import Notification
     from tickless.kernel.kernel import Kernel
-    from tickless.kernel.registry import Entry
     from tickless.kernel.task import Task
 
-# Calls that a task may make before another that is ready gets the token.
-SLICE = 20
+SCHED_YIELD = number_of(ARCH, "sched_yield")
+# Calls that a task may make before another that is ready gets the token. With one more it is a prime, so that the turn
+# never ends at the same call of a loop each time.
+SLICE = 22
 # Clock reads that a task may make without a call, and while another is ready.
 READS = 50_000_000
 READS_WHILE_OTHERS_WAIT = 1_000
@@ -100,7 +103,7 @@ class Supervisor:
         """Give some calls something to do here before the kernel has its turn."""
         table = self.kernel.table
         for number in clock_read_numbers():
-            table[number] = _noting_reads(table[number])
+            table[number] = noting_reads(table[number])
         for number in CLONES:
             table[number] = refusing_clone(table[number], self.listener)
 
@@ -143,6 +146,7 @@ class Supervisor:
         """Answer a call that sleeps, or that needs care. While it sleeps others run, or time goes on."""
         kernel = self.kernel
         answer = kernel.take_result(task, result)
+        task.slice_left = self.slice_left
         while answer is None:
             self.runner = None
             if not kernel.ready and not self.net.computing:
@@ -153,7 +157,7 @@ class Supervisor:
             if task.blocked_call is None or task.place is not IN_CALL:
                 self.dispatch(task)
                 break
-            self.slice_left = SLICE
+            self._begin_slice(task)
             self.notification = task.notification
             answer = kernel.resume_call(task)
         else:
@@ -196,6 +200,10 @@ class Supervisor:
             return False
         self.slice_left -= 1
         return self.slice_left < 0
+
+    def _begin_slice(self, task: Tracee) -> None:
+        """Who gave way goes on with what it had left: else it would never lose its turn but where it gives way."""
+        self.slice_left = task.slice_left if task.call == SCHED_YIELD and task.slice_left >= 0 else SLICE
 
     # One call
 
@@ -243,7 +251,7 @@ class Supervisor:
 
     def queue(self, task: Tracee) -> None:
         """The task has something to do, and waits for the token."""
-        task.state = READY
+        task.state, task.slice_left = READY, -1
         self.kernel.ready.append(task)
 
     def begin(self, task: Tracee) -> None:
@@ -257,7 +265,7 @@ class Supervisor:
 
     def dispatch(self, task: Tracee) -> None:
         """Give the token to a task that is ready."""
-        self.slice_left = SLICE
+        self._begin_slice(task)
         self.notification = task.notification
         if task.place is IN_CALL:
             if task.blocked_call is not None:
@@ -276,8 +284,8 @@ class Supervisor:
     def settle(self, task: Tracee, answer: Answer | None) -> None:
         """Answer the call, or leave it parked."""
         if answer is None:
-            if self.runner is task:
-                self.runner = None
+            task.slice_left = self.slice_left
+            self.runner = None if self.runner is task else self.runner
             return
         if self.life.deaths.dying:
             self.attend()
@@ -382,14 +390,3 @@ class Supervisor:
         """The task writes to a host file, `ours` here: what is in flight holds the clock."""
         self.idle.in_flight.note_written(task, fd, ours)
         self.cgroup_events.note_write()
-
-
-def _noting_reads(entry: Entry | None) -> Entry:
-    """A clock read that counts for the task: who reads often is given the clock."""
-    assert entry is not None, "a clock read without an entry"
-
-    def noting(task: Task, a: int, b: int, c: int, d: int, e: int, f: int) -> Result:
-        task.clock.note_trapped_read()  # type: ignore[attr-defined]
-        return entry(task, a, b, c, d, e, f)
-
-    return noting

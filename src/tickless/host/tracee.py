@@ -48,6 +48,7 @@ class Tracee(Task):
         self.suspends = False  # its call ends by an rt_sigsuspend that it makes instead
         self.before_suspend: Registers | None = None  # its registers, while it makes that
         self.was_cut_short = False  # its last call is made again by the host, since we stopped it to see its result
+        self.slice_left = -1  # calls that it had left when it gave way; -1: it gets a whole slice
         self.resumes = False  # its next notification goes on with the parked call
         self.vfork_parent: Tracee | None = None
         self.root_is_ours: bool | None = None  # its root directory and mounts are the supervisor's; None: not known
