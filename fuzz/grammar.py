@@ -46,6 +46,7 @@ class Generator:
         self.steps: list[Step] = []
         self.kinds: dict[int, str] = {}  # by variable
         self.tasks = [0]
+        self.parents: list[int] = []
         self.timers: list[int] = []
         self.busy_units: set[int] = set()
         self.now = 0
@@ -62,7 +63,7 @@ class Generator:
         for _ in range(4 + self.choose(self.most_steps - 3)):
             if self.now < self.units and self.chance(20):
                 self.advance()
-            elif self.chance(6):
+            elif self.chance(11):
                 self.add(RULER, "kill", self.one_of(self.tasks), self.one_of(SENT))
             else:
                 ACTIONS[self.choose(len(ACTIONS))](self, self.one_of(self.tasks))
@@ -206,7 +207,7 @@ def read(g: Generator, task: int) -> None:
 
 def write(g: Generator, task: int) -> None:
     if g.chance(50):
-        value = g.one_of((1, 2, 0, 7, COUNT_MAX - 1, COUNT_MAX, COUNT_MAX + 1))
+        value = g.one_of((1, 2, 0, COUNT_MAX, COUNT_MAX - 1, COUNT_MAX, COUNT_MAX + 1))
         g.add(task, "write8", g.file("eventfd"), value - 2**64 if value >= 2**63 else value)
     else:
         g.add(
@@ -358,7 +359,11 @@ def begin_task(g: Generator, task: int) -> None:
     number = len(g.tasks)
     if number < TASKS:
         g.tasks.append(number)
-        g.add(task, "fork" if g.chance(45) else "thread", number)
+        if g.chance(45):
+            g.parents.append(task)
+            g.add(task, "fork", number)
+        else:
+            g.add(task, "thread", number)
 
 
 def end_task(g: Generator, task: int) -> None:
@@ -370,6 +375,8 @@ def end_task(g: Generator, task: int) -> None:
 
 def wait_for_child(g: Generator, task: int) -> None:
     options = WEXITED | g.flags(WNOHANG, WNOWAIT)
+    if g.parents and g.chance(85):
+        task = g.one_of(g.parents)
     g.add(task, "waitid", -1 if g.chance(60) else g.choose(TASKS), options)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from random import Random
 from typing import Any
 
-from fuzz.model import QUEUED_FROM, SKIPPED
+from fuzz.model import QUEUED_FROM, SKIPPED, Counter, ModelFile, PipeEnd, SignalReader, Timer, Watcher
 from fuzz.model_calls import ModelOfCalls
 from fuzz.pure_kernel import PureKernel
 from tickless.abi.epoll import EPOLLET, EPOLLIN, EPOLLONESHOT, EPOLLOUT
@@ -119,133 +119,157 @@ def run(seed: int, count: int) -> Iterator[Pair]:
 
 
 def _steps(random: Random, pair: Pair) -> Iterator[PureStep]:
-    below = random.randrange
+    pick = Pick(random.randrange, pair.model)
+    below = pick.below
     tasks = pair.model.tasks
     for make in MAKERS * 2:
-        yield 0, *make(below)
+        yield 0, *make(pick)
     for _ in range(STEPS):
         if below(12) == 0:
             yield -1, "advance", (below(4),)
             continue
         awake = [number for number, task in enumerate(tasks) if task.sleep is None]
         if awake:
-            yield awake[below(len(awake))], *ACTIONS[below(len(ACTIONS))](below)
+            yield awake[below(len(awake))], *ACTIONS[below(len(ACTIONS))](pick)
         else:
             yield -1, "advance", (1 + below(6),)
 
 
-Below = Callable[[int], int]
+class Pick:
+    """Draws numbers, and fds that stand for the right kind of file more often than not."""
+
+    def __init__(self, below: Callable[[int], int], model: ModelOfCalls | None) -> None:
+        self.below = below
+        self.model = model
+
+    def fd(self, *kinds: type[ModelFile]) -> int:
+        fds = self.model.fds if self.model is not None else []
+        fitting = [fd for fd, file in enumerate(fds) if isinstance(file, kinds)]
+        return fitting[self.below(len(fitting))] if fitting and self.below(10) else self.below(FDS)
+
+    def set(self) -> int:
+        return SETS[self.below(16)]
+
+    def timeout(self) -> int:
+        return TIMEOUTS[self.below(8)]
+
+    def one_of(self, items: Sequence[int]) -> int:
+        return items[self.below(len(items))]
+
+    def rarely(self) -> int:
+        return int(self.below(3) == 0)
+
+
 Made = tuple[str, tuple[int, ...]]
+Action = Callable[[Pick], Made]
 
 
-def _fd(below: Below) -> int:
-    return below(FDS)
+def _eventfd(pick: Pick) -> Made:
+    return "eventfd", (pick.one_of(COUNTS[:4]), pick.below(2), pick.rarely())
 
 
-def _eventfd(below: Below) -> Made:
-    return "eventfd", (COUNTS[below(4)], below(2), int(below(3) == 0))
+def _timerfd(pick: Pick) -> Made:
+    return "timerfd", (pick.rarely(),)
 
 
-def _timerfd(below: Below) -> Made:
-    return "timerfd", (int(below(3) == 0),)
+def _signalfd(pick: Pick) -> Made:
+    return "signalfd", (pick.set(), pick.rarely())
 
 
-def _signalfd(below: Below) -> Made:
-    return "signalfd", (SETS[below(16)], int(below(3) == 0))
-
-
-def _epoll(below: Below) -> Made:
+def _epoll(pick: Pick) -> Made:
     return "epoll", ()
 
 
-def _pipe(below: Below) -> Made:
-    return "pipe", (int(below(3) == 0),)
+def _pipe(pick: Pick) -> Made:
+    return "pipe", (pick.rarely(),)
 
 
-def _dup(below: Below) -> Made:
-    return "dup", (_fd(below),)
+def _dup(pick: Pick) -> Made:
+    return "dup", (pick.fd(ModelFile),)
 
 
-def _close(below: Below) -> Made:
-    return "close", (_fd(below),)
+def _close(pick: Pick) -> Made:
+    return "close", (pick.fd(ModelFile),)
 
 
-def _read(below: Below) -> Made:
-    return "read", (_fd(below), (8, 128, 8, 256, 3, 4095)[below(6)])
+def _read(pick: Pick) -> Made:
+    return "read", (pick.fd(Counter, Timer, SignalReader, PipeEnd), pick.one_of((8, 128, 128, 256, 3, 4095)))
 
 
-def _write(below: Below) -> Made:
-    return "write", (_fd(below), (1, 2, 1, 3, 2000, 4095, 2096)[below(7)] if below(4) else 1)
+def _write(pick: Pick) -> Made:
+    return "write", (pick.fd(PipeEnd), pick.one_of((1, 2, 1, 3, 2000, 4095, 2096)))
 
 
-def _add(below: Below) -> Made:
-    return "write", (_fd(below), (1, 2, 3)[below(3)])
+def _add(pick: Pick) -> Made:
+    return "write", (pick.fd(Counter), pick.one_of(COUNTS))
 
 
-def _settime(below: Below) -> Made:
-    return "settime", (_fd(below), below(5), (0, 0, 1, 2, 3)[below(5)])
+def _settime(pick: Pick) -> Made:
+    return "settime", (pick.fd(Timer), pick.below(5), pick.one_of((0, 0, 1, 2, 3)))
 
 
-def _gettime(below: Below) -> Made:
-    return "gettime", (_fd(below),)
+def _gettime(pick: Pick) -> Made:
+    return "gettime", (pick.fd(Timer),)
 
 
-def _ctl(below: Below) -> Made:
-    flags = (0, 0, EPOLLET, EPOLLONESHOT, EPOLLET | EPOLLONESHOT)[below(5)]
-    return "ctl", (_fd(below), (1, 1, 1, 3, 2)[below(5)], _fd(below), EVENTS[below(5)] | flags, below(1000))
+def _ctl(pick: Pick) -> Made:
+    flags = pick.one_of((0, 0, EPOLLET, EPOLLONESHOT, EPOLLET | EPOLLONESHOT))
+    op = pick.one_of((1, 1, 1, 3, 2))
+    return "ctl", (pick.fd(Watcher), op, pick.fd(ModelFile), pick.one_of(EVENTS) | flags, pick.below(1000))
 
 
-def _wait(below: Below) -> Made:
-    return "wait", (_fd(below), (8, 8, 1, 2)[below(4)], TIMEOUTS[below(8)])
+def _wait(pick: Pick) -> Made:
+    return "wait", (pick.fd(Watcher), pick.one_of((8, 8, 1, 2)), pick.timeout())
 
 
-def _poll(below: Below) -> Made:
-    return "poll", (_fd(below), (1, 4, 5)[below(3)], _fd(below), (1, 4)[below(2)], TIMEOUTS[below(8)])
+def _poll(pick: Pick) -> Made:
+    one, other = pick.fd(ModelFile), pick.fd(ModelFile)
+    return "poll", (one, pick.one_of((1, 4, 5)), other, pick.one_of((1, 4)), pick.timeout())
 
 
-def _mask(below: Below) -> Made:
-    return "mask", (SETS[below(16)],)
+def _mask(pick: Pick) -> Made:
+    return "mask", (pick.set(),)
 
 
-def _pending(below: Below) -> Made:
+def _pending(pick: Pick) -> Made:
     return "pending", ()
 
 
-def _queue(below: Below) -> Made:
-    return "queue", (SIGNALS[below(4)], below(1000))
+def _queue(pick: Pick) -> Made:
+    return "queue", (pick.one_of(SIGNALS), pick.below(1000))
 
 
-def _tgqueue(below: Below) -> Made:
-    return "tgqueue", (below(TASKS), SIGNALS[below(4)], below(1000))
+def _tgqueue(pick: Pick) -> Made:
+    return "tgqueue", (pick.below(TASKS), pick.one_of(SIGNALS), pick.below(1000))
 
 
-def _sigtimedwait(below: Below) -> Made:
-    return "sigtimedwait", (SETS[below(16)], TIMEOUTS[below(8)])
+def _sigtimedwait(pick: Pick) -> Made:
+    return "sigtimedwait", (pick.set(), pick.timeout())
 
 
-def _store(below: Below) -> Made:
-    return "store", (below(2), below(2))
+def _store(pick: Pick) -> Made:
+    return "store", (pick.below(2), pick.below(2))
 
 
-def _futex_wait(below: Below) -> Made:
-    return "futex_wait", (below(2), below(2), (-1, 1, 2, 5)[below(4)])
+def _futex_wait(pick: Pick) -> Made:
+    return "futex_wait", (pick.below(2), pick.below(2), pick.one_of((-1, 1, 2, 5)))
 
 
-def _futex_wake(below: Below) -> Made:
-    return "futex_wake", (below(2), 1 + below(2))
+def _futex_wake(pick: Pick) -> Made:
+    return "futex_wake", (pick.below(2), 1 + pick.below(2))
 
 
-def _requeue(below: Below) -> Made:
-    return "requeue", (0, below(2), 1, below(3))
+def _requeue(pick: Pick) -> Made:
+    return "requeue", (0, pick.below(2), 1, pick.below(3))
 
 
-def _sleep(below: Below) -> Made:
-    return "sleep", (1 + below(5),)
+def _sleep(pick: Pick) -> Made:
+    return "sleep", (1 + pick.below(5),)
 
 
-MAKERS: tuple[Callable[[Below], Made], ...] = (_eventfd, _timerfd, _signalfd, _epoll, _pipe)
+MAKERS: tuple[Action, ...] = (_eventfd, _timerfd, _signalfd, _epoll, _pipe)
 # How often an action is in the list is how likely it is.
-ACTIONS: tuple[Callable[[Below], Made], ...] = (
+ACTIONS: tuple[Action, ...] = (
     *([_read] * 8 + [_write] * 4 + [_add] * 4 + [_ctl] * 7 + [_wait] * 6 + [_poll] * 4 + [_settime] * 4),
     *([_queue] * 4 + [_tgqueue] * 4 + [_mask] * 3 + [_sigtimedwait] * 2 + [_futex_wait] * 3 + [_futex_wake] * 3),
     *(*MAKERS, _dup, _close, _gettime, _pending, _store, _requeue, _sleep),

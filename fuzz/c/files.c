@@ -1,5 +1,6 @@
 // Scripts' calls that make, duplicate, close, read and write files.
 #include "stage.h"
+#include <limits.h>
 
 #define UNUSED (void)count
 #define RUN(name) void do_##name(struct player *me, const long long *args, int count)
@@ -101,17 +102,17 @@ RUN(fcntl) {
     say_result(me, SYS(SYS_fcntl, variable(args[0])->fd, F_SETFL, args[1]));
 }
 
-// The call is made if it need not sleep, or may sleep for what others sleep for.
-static bool may_move(struct player *me, int fd, uint64_t objects, int events) {
+// The call is made if it need not sleep, or if nobody else sleeps for the same. A file that is ready takes `fits`.
+static bool may_move(struct player *me, int fd, uint64_t objects, int events, bool fits) {
     struct pollfd ready = {fd, events, 0};
-    if (SYS(SYS_poll, &ready, 1, 0) == 1)
+    if (fits && SYS(SYS_poll, &ready, 1, 0) == 1)
         return true;
     objects = closure(objects);
     return may_wait(me, objects, objects);
 }
 
 static bool may_read(struct player *me, const struct variable *from) {
-    return may_move(me, from->fd, from->objects, POLLIN);
+    return may_move(me, from->fd, from->objects, POLLIN, true);
 }
 
 RUN(read) {
@@ -132,7 +133,7 @@ RUN(write) {
     static unsigned char next;
     static unsigned char data[8192];
     struct variable *to = variable(args[0]);
-    if (!may_move(me, to->fd, to->objects, POLLOUT))
+    if (!may_move(me, to->fd, to->objects, POLLOUT, args[1] <= PIPE_BUF))
         return;
     long size = args[1] < 0 ? 0 : args[1] > 8192 ? 8192 : args[1];
     memset(data, ++next, size);
@@ -155,7 +156,7 @@ RUN(write8) {
     UNUSED;
     unsigned long long value = args[1];
     struct variable *to = variable(args[0]);
-    if (may_move(me, to->fd, to->objects, POLLOUT))
+    if (may_move(me, to->fd, to->objects, POLLOUT, value <= 1))
         say_result(me, SYS(SYS_write, to->fd, &value, 8));
 }
 

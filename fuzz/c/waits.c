@@ -101,10 +101,30 @@ RUN(pselect6) {
     do_select_with(me, args, (count - 2) / 2, true);
 }
 
+static bool waits_for(const struct player *player, uint64_t objects) {
+    return player->state == CALLING && player->waits_for & objects;
+}
+
+// Who sleeps for the epoll sleeps for `added` from now on, which nobody else who sleeps may take.
+static bool may_watch(struct player *me, uint64_t epoll, uint64_t added) {
+    for (int i = 0; i < TASKS; i++)
+        for (int j = 0; j < TASKS && stage->players + i != me && waits_for(&stage->players[i], epoll); j++)
+            if (i != j && stage->players + j != me && waits_for(&stage->players[j], added & stage->players[j].takes)) {
+                say(me, " %d:skipped", NUMBER_OF(me));
+                return false;
+            }
+    for (int i = 0; i < TASKS; i++)
+        if (stage->players + i != me && waits_for(&stage->players[i], epoll))
+            stage->players[i].waits_for |= added;
+    return true;
+}
+
 // epoll_ctl EPOLL OP VARIABLE EVENTS DATA
 RUN(epoll_ctl) {
     UNUSED;
     struct variable *epoll = variable(args[0]), *watched = variable(args[2]);
+    if (!may_watch(me, epoll->objects, closure(watched->objects)))
+        return;
     struct epoll_event event = {.events = args[3], .data.u64 = args[4]};
     say_result(me, SYS(SYS_epoll_ctl, epoll->fd, args[1], watched->fd, &event));
     for (int i = 0; i < OBJECTS; i++)
