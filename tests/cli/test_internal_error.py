@@ -70,9 +70,10 @@ def test_a_task_that_is_gone_while_its_call_is_served_is_no_mistake() -> None:
 
 
 @pytest.mark.parametrize("error", ["MemoryError()", "OSError(24, 'Too many open files')"])
-def test_what_runs_out_between_two_calls_ends_the_run_but_is_no_mistake(error: str) -> None:
+@pytest.mark.parametrize("where", ["Placeholders.drain", "LifeCycle.reap"])
+def test_what_runs_out_between_two_calls_ends_the_run_but_is_no_mistake(error: str, where: str) -> None:
     """What was left undone nobody would do, so the run cannot go on."""
-    ended = _run(error=error, where="Placeholders.drain")
+    ended = _run(error=error, where=where, program="import os; os.fork(); os.close(os.eventfd(0)); os.getpgid(0)")
 
     assert ended.returncode == 125
     (line,) = ended.stderr.splitlines()

@@ -52,8 +52,8 @@ def refuse_call(supervisor: Supervisor, task: Tracee, error: Exception) -> bool:
     shortage = shortage_in(error)
     if shortage is None or task.state is not RUNNING or supervisor.runner not in (None, task):
         return False
-    if not notify.is_valid(supervisor.listener, task.notification):
-        return False  # it happened between two calls: what was left undone nobody would do
+    if supervisor.is_between_calls or not notify.is_valid(supervisor.listener, task.notification):
+        return False  # what was left undone nobody would do
     supervisor.kernel.name_once(task, shortage)
     supervisor.kernel.abandon_call(task)
     supervisor.settle(task, -shortage.errno)

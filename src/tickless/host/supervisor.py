@@ -92,6 +92,7 @@ class Supervisor:
         self.answer = bytearray(notify.ANSWER_SIZE)  # the last one that was given
         self.attention = False  # something came that `attend` has to look at before anybody is waited for
         self.may_release = False  # last references may have gone: find out before the next call is served
+        self.is_between_calls = False  # at work that is nobody's call; so it stays if an error ends that
         self.slice_left = SLICE
         self.ended_by: str | None = None  # why the run is to end before its tasks do
         self._wrap_entries()
@@ -345,19 +346,23 @@ class Supervisor:
     def attend(self) -> None:
         """Do what has to be done before the next call is served: deaths, last closes, signals from outside."""
         self.attention = False
+        self.is_between_calls = True
         self.life.reap()
         self.cgroup_events.settle()
         self.outside.attend()
+        self.is_between_calls = False
 
     def release(self) -> None:
         """Let go of the open file descriptions whose last reference has gone."""
         self.may_release = False
+        self.is_between_calls = True
         self.kernel.cause = "close"
         self.placeholders.drain()
         self.kernel.cause = ""
         self.cgroup_events.settle_writes()
         self.idle.in_flight.settle()
         self.retry()
+        self.is_between_calls = False
 
     def retry(self) -> bool:
         """Let calls try again that wait for a lock, a FIFO or the like; whether one of them can go on."""
