@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import time
+from collections.abc import Iterable
 from errno import EBADF, ENOENT, ESRCH
 from typing import TYPE_CHECKING
 
@@ -178,20 +179,17 @@ class Deaths:
         return ending
 
     def kill_all(self) -> None:
-        """SIGKILL all that is left, and wait until it is gone. After a mistake of ours the kernel may not know all."""
-        if self._has_left_any():
-            for tid in tracees_of(os.getpid()):
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(tid, SIGKILL)
+        """SIGKILL everything that is left, and wait until it is gone."""
+        for tid in self._whoever_is_left():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(tid, SIGKILL)
         while self._reap_any():
             pass
 
-    def _has_left_any(self) -> bool:
-        try:
-            os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT | ptrace.WALL)
-        except ChildProcessError:
-            return False
-        return True
+    def _whoever_is_left(self) -> Iterable[int]:
+        if self.kernel.tasks and self.supervisor.ended_by is None:
+            return tracees_of(os.getpid())  # a mistake of ours has ended the run: the kernel may not know of all
+        return [*(tgid for tgid, group in self.kernel.groups.items() if group.threads), *self.supervisor.life.early]
 
     def _reap_any(self) -> bool:
         try:
