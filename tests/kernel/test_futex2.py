@@ -1,4 +1,4 @@
-"""futex_wait, futex_wake, futex_requeue, futex_waitv: one call for one purpose. tests/linux/futex2.c."""
+"""futex_wait, futex_wake, futex_requeue, futex_waitv: one call for one purpose. src/tickless/conform/contracts/futex2.c."""
 
 from __future__ import annotations
 

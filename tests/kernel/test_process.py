@@ -1,4 +1,4 @@
-"""exit(2), credentials(7): who is told when threads and processes end. tests/linux/sigchld.c."""
+"""exit(2), credentials(7): who is told when threads and processes end. src/tickless/conform/contracts/dispositions.c."""
 
 from __future__ import annotations
 
