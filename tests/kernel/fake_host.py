@@ -24,6 +24,7 @@ class FakeHost:
         self.connected_outside: set[ThreadGroup] = set()
         self.uids: dict[str, int] = {}  # by name of the task
         self.ancillary = 0  # messages with ancillary data
+        self.sent: list[bytes] = []  # such data
         self.filters: list[tuple[Task, int, int]] = []  # task, mode, address
         self.masked_calls: list[tuple[Task, int, int]] = []
 
@@ -71,8 +72,9 @@ class FakeHost:
     def note_filter(self, task: Task, mode: int, address: int) -> None:
         self.filters.append((task, mode, address))
 
-    def note_ancillary(self) -> None:
+    def note_ancillary(self, task: Task, sent: list[bytes]) -> None:
         self.ancillary += 1
+        self.sent += sent
 
     def status_flags(self, task: Task, fd: int) -> int:
         return self.status_of.get(fd, 0)

@@ -1,4 +1,4 @@
-"""futex_wait, futex_wake, futex_requeue, futex_waitv: one call for one purpose. src/tickless/conform/contracts/futex2.c."""
+"""futex_wait, futex_wake, futex_requeue, futex_waitv: one call for one purpose. The contract futex2."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ from tickless.abi.socket import MSG_DONTWAIT, MSG_ERRQUEUE, MSG_OOB, MSG_WAITALL
 from tickless.abi.stat import S_IFIFO, S_IFREG
 from tickless.kernel.machine import Machine, OwnTask
 from tickless.kernel.outcome import PASS_ON
-from tickless.kernel.socket_calls import MSGHDR_CONTROLLEN
+from tickless.kernel.socket_calls import CONTROL, MMSGHDR_SIZE, MSGHDR_CONTROL
 
 BAD = 0x10  # no address
 
@@ -189,16 +189,19 @@ def test_the_host_is_told_of_ancillary_data(task: OwnTask) -> None:
     with_host_files(task)
     task.kernel.host = host = FakeHost()
     fd = install(task, FakeHostFile())
-    message = task.own_memory.allocate(56)
-    told = []
+    control = task.own_memory.allocate(24)
+    task.memory.copy_out(control, b"rights".ljust(24))
+    messages = task.own_memory.allocate(2 * MMSGHDR_SIZE)
+    task.memory.copy_out(messages + MMSGHDR_SIZE + MSGHDR_CONTROL, CONTROL.pack(control, 24))
 
-    for control in (bytes(8), bytes([24]) + bytes(7)):
-        task.memory.copy_out(message + MSGHDR_CONTROLLEN, control)
-        call(task, "sendmsg", fd, message, 0)
-        told.append(host.ancillary)
-    call(task, "sendmmsg", fd, BAD, 1, 0)
-
-    assert [*told, host.ancillary] == [0, 1, 2]
+    call(task, "sendmsg", fd, messages, 0)
+    assert (host.ancillary, host.sent) == (0, [])
+    call(task, "sendmmsg", fd, messages, 2, 0)
+    assert (host.ancillary, host.sent) == (1, [b"rights".ljust(24)])
+    call(task, "recvmsg", fd, messages + MMSGHDR_SIZE, 0)
+    call(task, "recvmmsg", fd, BAD, 1, 0)
+    call(task, "sendmsg", fd, BAD, 0)
+    assert (host.ancillary, len(host.sent)) == (3, 1)
 
 
 def test_the_host_knows_how_to_connect(task: OwnTask) -> None:

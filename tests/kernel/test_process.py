@@ -1,4 +1,4 @@
-"""exit(2), credentials(7): who is told when threads and processes end. src/tickless/conform/contracts/dispositions.c."""
+"""exit(2), credentials(7): who is told when threads and processes end. The contract dispositions."""
 
 from __future__ import annotations
 

@@ -132,6 +132,7 @@ class Deaths:
             if group is supervisor.life.main_group:
                 self.main_status = status
         supervisor.may_release = True
+        supervisor.idle.collecting.note_close()
         supervisor.cgroup_events.note_death()
         self.kernel.cause = "exit"
         process.exit_task(self.kernel, task, status)

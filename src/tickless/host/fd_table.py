@@ -102,6 +102,7 @@ class HostFdTable:
         for fd in [fd for fd in self.files if first <= fd <= last]:
             del self.files[fd]
         self.supervisor.may_release = True
+        self.supervisor.idle.collecting.note_close()
         return PASS_ON
 
     def fd_flags(self, fd: int) -> Result:
@@ -169,4 +170,5 @@ class HostFdTable:
         """The host is about to change what a number means; the last reference to a file may go."""
         self.files.pop(fd, None)
         self.supervisor.may_release = True
+        self.supervisor.idle.collecting.note_close()
         return PASS_ON

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from tickless.host import notify
+from tickless.host.collecting import Collecting
 from tickless.host.in_flight import InFlight
 from tickless.host.master import is_readable
 from tickless.host.pace import Pace
@@ -38,6 +39,7 @@ class Idle:
         self.before_jump: Callable[[], object] | None = None
         self.held_by: dict[str, float] = {}  # what held the clock, s of real time
         self.in_flight = InFlight(self)
+        self.collecting = Collecting(self)
         # Whether the outside can end a wait, and when that was found out: after which call, at which second.
         self._reaches_outside = True
         self.inherited: frozenset[int] = frozenset()  # inodes of files that PROGRAM has in common with the outside
@@ -77,6 +79,7 @@ class Idle:
             or ((outside.look_is_due or outside.host_sends_signals) and outside.look())
             or (cgroups.look_when_idle and cgroups.hold())
             or (self.in_flight.written and self.in_flight.hold())
+            or (self.collecting.is_due and self.collecting.hold())
             or (supervisor.in_host and self._hold_for_blocked())
         )
 

@@ -267,6 +267,7 @@ class LifeCycle:
         if never_traps:
             task.clock.never_trap()
         self.supervisor.may_release = True  # close-on-exec may have dropped last references
+        self.supervisor.idle.collecting.note_close()
         if self.kernel.listener is not None:
             self.kernel.listener.noted(task, f"runs {_program_of(tgid)}")
         self.release_vfork_parent(task)

@@ -157,8 +157,11 @@ class Processes:
     def note_filter(self, task: Task, mode: int, address: int) -> None:
         note_filter(task, mode, address)
 
-    def note_ancillary(self) -> None:
-        self.supervisor.idle.files_may_travel = True
+    def note_ancillary(self, task: Task, sent: list[bytes]) -> None:
+        idle = self.supervisor.idle
+        idle.files_may_travel = True
+        for control in sent:
+            idle.collecting.note_sent(task, control)
 
     def kill_group(self, group: ThreadGroup) -> None:
         self.supervisor.life.deaths.kill(group)

@@ -60,8 +60,11 @@ class HostKernel(Protocol):
     def note_filter(self, task: Task, mode: int, address: int) -> None:
         """The task is about to install a filter for its calls, a struct sock_fprog. PR_SET_SECCOMP(2const)."""
 
-    def note_ancillary(self) -> None:
-        """A task is about to send or receive ancillary data, maybe open files (SCM_RIGHTS). unix(7)."""
+    def note_ancillary(self, task: Task, sent: list[bytes]) -> None:
+        """A task is about to send or receive ancillary data, maybe open files (SCM_RIGHTS). unix(7).
+
+        `sent`: the data of each message that it sends with some.
+        """
 
     def kill_group(self, group: ThreadGroup) -> None:
         """SIGKILL a process, whatever its tasks are doing."""

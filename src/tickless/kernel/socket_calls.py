@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from struct import Struct
 from typing import TYPE_CHECKING
 
 from tickless.abi.epoll import EPOLLIN, EPOLLOUT
 from tickless.abi.errno import ENOTSOCK
-from tickless.abi.fcntl import MAX_RW_COUNT
+from tickless.abi.fcntl import MAX_RW_COUNT, UIO_MAXIOV
 from tickless.abi.socket import MSG_DONTWAIT, MSG_ERRQUEUE, MSG_OOB, MSG_WAITALL
 from tickless.abi.types import U32, Address, BufferOut, BufferPtr, Fd, IntPtr, MsgFlags, Size, TimespecPtr
 from tickless.kernel.errors import Errno
@@ -19,8 +20,11 @@ if TYPE_CHECKING:
 
 # Urgent data and errors are there or not: nobody waits for them. recv(2)
 RECEIVED_AT_ONCE = MSG_DONTWAIT | MSG_OOB | MSG_ERRQUEUE
-# The offset of msg_controllen, 8 bytes, in a struct msghdr.
-MSGHDR_CONTROLLEN = 40
+# struct msghdr: where its ancillary data is, and how long; a struct mmsghdr is one and what came of it.
+MSGHDR_CONTROL = 32
+CONTROL = Struct("<QQ")
+CONTROL_MAX = 4096  # more than there is with as many files as one message may have
+MMSGHDR_SIZE = 64
 
 
 @syscall
@@ -60,7 +64,7 @@ def recvmsg(task: Task, fd: Fd, message: Address, flags: MsgFlags) -> Result:
 @syscall
 def recvmmsg(task: Task, fd: Fd, messages: Address, count: U32, flags: MsgFlags, timeout: TimespecPtr) -> Result:
     """Several `recvmsg` in one call."""
-    _note_control(task, None)
+    _note_control(task)
     return _when_ready(task, fd, EPOLLIN, at_once=flags & RECEIVED_AT_ONCE)
 
 
@@ -73,29 +77,33 @@ def sendto(task: Task, fd: Fd, buf: BufferPtr, size: Size, flags: MsgFlags, addr
 @syscall
 def sendmsg(task: Task, fd: Fd, message: Address, flags: MsgFlags) -> Result:
     """`sendto` from several buffers, with ancillary data."""
-    _note_control(task, message)
+    _note_control(task, message, sends=True)
     return _when_ready(task, fd, EPOLLOUT, MAX_RW_COUNT, at_once=flags & MSG_DONTWAIT)
 
 
 @syscall
 def sendmmsg(task: Task, fd: Fd, messages: Address, count: U32, flags: MsgFlags) -> Result:
     """Several `sendmsg` in one call."""
-    _note_control(task, None)
+    _note_control(task, *range(messages, messages + min(count, UIO_MAXIOV) * MMSGHDR_SIZE, MMSGHDR_SIZE), sends=True)
     return _when_ready(task, fd, EPOLLOUT, at_once=flags & MSG_DONTWAIT)
 
 
-def _note_control(task: Task, message: int | None) -> None:
-    """Open files may come or go with a message, or with any of several."""
-    if task.kernel.host is not None and (message is None or _has_control(task, message)):
-        task.kernel.host.note_ancillary()
+def _note_control(task: Task, *messages: int, sends: bool = False) -> None:
+    """Open files may come or go with one of the messages; without any, nobody knows with how many."""
+    if task.kernel.host is None:
+        return
+    controls = [control for message in messages if (control := _control_of(task, message))]
+    if controls or not messages:
+        task.kernel.host.note_ancillary(task, controls if sends else [])
 
 
-def _has_control(task: Task, message: int) -> bool:
-    """Whether a struct msghdr has ancillary data. One that cannot be read has none: the host refuses it."""
+def _control_of(task: Task, message: int) -> bytes:
+    """The ancillary data of a struct msghdr. One that cannot be read has none: the host refuses it."""
     try:
-        return any(task.memory.copy_in(message + MSGHDR_CONTROLLEN, 8))
+        address, length = CONTROL.unpack(task.memory.copy_in(message + MSGHDR_CONTROL, CONTROL.size))
+        return task.memory.copy_in(address, min(length, CONTROL_MAX))
     except Errno:
-        return False
+        return b""
 
 
 def _when_ready(task: Task, fd: int, events: int, size: int = 0, *, at_once: int = 0) -> Result:

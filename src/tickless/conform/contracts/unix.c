@@ -277,6 +277,22 @@ RULE(blocked_reader, "unix(7)", "a receiver that waits gets the descriptor, and 
     waitpid(child, NULL, 0);
 }
 
+RULE(sent_over_itself, "unix(7)", "a socket that was sent over itself is collected with all it carries, once it has no number")
+{
+    int ends[2];
+    make_pair(SOCK_STREAM);
+    if (pipe(ends) < 0)
+        cannot_start("pipe");
+    SEE(send_fd(ends[1]));
+    SEE(send_fd(pair[1]));
+    SEE(close(ends[1]));
+    observed("in flight", "%s", readiness(ends[0]));
+    close(pair[1]), close(pair[0]); /* the close of a socket that is not in flight starts the collection */
+    struct pollfd entry = {ends[0], POLLIN, 0};
+    SEE(poll(&entry, 1, 10000));
+    observed("collected", "%s", events_name(entry.revents));
+}
+
 RULE(every_kind, "unix(7)", "each kind of event file can be sent, and is what it was")
 {
     sigset_t none;
