@@ -77,3 +77,10 @@ def test_nothing_is_left_to_do_later() -> None:
     found = [name for name in SOURCES if marks.search((ROOT / name).read_text())]
 
     assert found == []
+
+
+def test_what_can_be_executed_says_how() -> None:
+    executable = {name for name in TRACKED if (ROOT / name).stat().st_mode & 0o111}
+    scripts = {name for name in TRACKED if (ROOT / name).read_bytes().startswith(b"#!")}
+
+    assert executable == scripts
