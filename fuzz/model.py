@@ -92,12 +92,13 @@ class PipeEnd(ModelFile):
 class Watched:
     """An interest of an epoll."""
 
-    def __init__(self, file: ModelFile, fd: int, events: int, data: int) -> None:
+    def __init__(self, file: ModelFile, fd: int, order: int) -> None:
         self.file = file
+        self.order = order  # of being added
         self.fd = fd
-        self.events = events  # 0 once an EPOLLONESHOT was told
-        self.flags = events & (EPOLLET | EPOLLONESHOT)
-        self.data = data
+        self.events = 0  # what is told; nothing once an EPOLLONESHOT was
+        self.flags = 0  # EPOLLET, EPOLLONESHOT
+        self.data = 0
 
 
 class Watcher(ModelFile):
@@ -195,11 +196,11 @@ class Model:
         return [file for file in self.files() if isinstance(file, Watcher)]
 
     def happened(self, file: ModelFile, events: int) -> None:
-        """Something happened to a file: every epoll that watches it for that takes notice."""
-        for watcher in self.watchers():
-            for interest in watcher.interests:
-                if interest.file is file and interest.events & events:
-                    self.notice(watcher, interest)
+        """Something happened to a file: whatever watches it for that takes notice, the latest interest first."""
+        interests = [(interest, watcher) for watcher in self.watchers() for interest in watcher.interests]
+        for interest, watcher in sorted(interests, key=lambda pair: -pair[0].order):
+            if interest.file is file and interest.events & events:
+                self.notice(watcher, interest)
 
     def notice(self, watcher: Watcher, interest: Watched) -> None:
         if interest not in watcher.noticed:

@@ -207,7 +207,8 @@ class ModelOfCalls(Model):
                 return -ELOOP
             if interest is not None:
                 return -EEXIST
-            interest = Watched(file, fd, 0, 0)
+            self.order += 1
+            interest = Watched(file, fd, self.order)
             watcher.interests.append(interest)
         if interest is None:
             return -ENOENT

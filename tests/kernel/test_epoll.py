@@ -296,6 +296,17 @@ def test_a_small_buffer_starves_nobody(watcher: Watcher) -> None:
     assert reported == fds * 2
 
 
+def test_of_one_file_that_is_watched_twice_the_later_interest_comes_first(watcher: Watcher) -> None:
+    """Linux, measured: what is not exclusive is put in front of a file's wait queue."""
+    file = FakeFile()
+    first = watcher.watch(file, EPOLLIN)
+    second = watcher.watch(file, EPOLLIN)
+
+    file.become(EPOLLIN)
+
+    assert [data for _, data in watcher.wait()] == [second, first]
+
+
 def test_files_are_reported_in_the_order_of_their_wakes(watcher: Watcher) -> None:
     files = [FakeFile() for _ in range(3)]
     fds = [watcher.watch(file, EPOLLIN | EPOLLET) for file in files]

@@ -158,6 +158,7 @@ class Edges:
     """A waiter that counts its wakes."""
 
     exclusive = False
+    in_front = False
 
     def __init__(self) -> None:
         self.events: list[int] = []

@@ -333,6 +333,7 @@ def test_whoever_watches_a_process_hears_of_its_threads_its_end_and_its_reaping(
 
     class Watcher:
         exclusive = False
+        in_front = False
 
         def wake(self, events: int) -> bool:
             heard.append(events)

@@ -145,23 +145,38 @@ class TaskFiles:
 class HostWatch:
     """A parked call's interest in host files: `wake` is called when one of them may have changed. Close it after."""
 
-    def __init__(self, master: Master, fetch: Callable[[int], int], wants: Wants, wake: Callable[[], object]) -> None:
-        """`fetch` gives a duplicate for a number, as that of TaskFiles does."""
+    def __init__(
+        self,
+        master: Master,
+        fetch: Callable[[int], int],
+        wants: Wants,
+        wake: Callable[[], object],
+        *,
+        pin: bool = False,
+    ) -> None:
+        """`fetch` gives a duplicate for a number, as that of TaskFiles does; `pin` keeps it open as long as the watch.
+
+        Linux does so for a call that sleeps; where nobody can close the number meanwhile that comes to the same.
+        """
         self._master = master
         self._epoll = select.epoll()
         # They have to be open together: an epoll's key is (file, number), and a number used twice would be one key.
-        duplicates: list[int] = []
+        self._duplicates: list[int] = []
         try:
             for fd, events in wants:
                 try:
-                    duplicates.append(fetch(fd))
-                    self._epoll.register(duplicates[-1], events | EPOLLET)
+                    self._duplicates.append(fetch(fd))
+                    self._epoll.register(self._duplicates[-1], events | EPOLLET)
                 except OSError as error:
                     _expect(error, errno.EBADF, errno.EPERM)  # closed, or a plain file: `poll` has said so already
         finally:
-            for ours in duplicates:
-                os.close(ours)
+            if not pin:
+                self._let_go()
         master.register(self._epoll.fileno(), EPOLLIN | EPOLLET, lambda _: wake())
+
+    def _let_go(self) -> None:
+        while self._duplicates:
+            os.close(self._duplicates.pop())
 
     def has_events(self) -> bool:
         """Whether something has changed since it was asked last."""
@@ -170,6 +185,7 @@ class HostWatch:
     def close(self) -> None:
         self._master.unregister(self._epoll.fileno())
         self._epoll.close()
+        self._let_go()
 
 
 class Shadow:

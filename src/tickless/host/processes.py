@@ -9,7 +9,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from tickless.abi.arch import ARCH
-from tickless.abi.errno import EBADF, ERESTARTNOHAND
+from tickless.abi.errno import EBADF, EINTR, ERESTARTNOHAND
 from tickless.abi.numbers import number_of
 from tickless.abi.signal import SIGCONT, UNBLOCKABLE
 from tickless.host.own_filters import note_filter
@@ -174,6 +174,7 @@ class Processes:
         if mask & ~UNBLOCKABLE == task.signals.blocked():
             return -error  # the task's own mask does as well
         task.suspends = True
+        task.is_restarted = error != EINTR
         return -ERESTARTNOHAND
 
     def _uids(self, task: Task) -> list[int]:

@@ -58,7 +58,9 @@ class Watch:
     def __init__(self, readiness: Readiness, task: Task, wants: list[tuple[int, int]], ours: int | None = None) -> None:
         self.queue = WaitQueue()
         fetch = _files_of(task).fetch if ours is None else lambda _: os.dup(ours)
-        self._watch = HostWatch(readiness.supervisor.master, fetch, wants, self.queue.wake_all)
+        assert isinstance(task, Tracee)
+        pin = ours is None and len(task.fds.tids) > 1
+        self._watch = HostWatch(readiness.supervisor.master, fetch, wants, self.queue.wake_all, pin=pin)
         self._tid, self._fds = task.tid, [fd for fd, _ in wants]
         readiness.watches[self] = None
         self._readiness = readiness

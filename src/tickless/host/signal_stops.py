@@ -212,7 +212,8 @@ class SignalStops:
         if saved is None:
             return
         names = ptrace.REGISTERS
-        saved.words[names.result] = ptrace.getregs(task.tid).words[names.result]
+        result = ptrace.getregs(task.tid).words[names.result]
+        saved.words[names.result] = result if task.is_restarted else WORD + 1 - EINTR
         ptrace.setregs(task.tid, saved)
 
     def _take_from_host(self, task: Tracee, answer: int) -> None:

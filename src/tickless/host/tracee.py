@@ -46,6 +46,7 @@ class Tracee(Task):
         self.injected = 0  # the signal that PTRACE_CONT is to deliver
         self.answered_restart = False  # its last answer asked the host to restart the call
         self.suspends = False  # its call ends by an rt_sigsuspend that it makes instead
+        self.is_restarted = True  # where that signal does nothing: Linux makes all such calls again but epoll_pwait
         self.before_suspend: Registers | None = None  # its registers, while it makes that
         self.was_cut_short = False  # its last call is made again by the host, since we stopped it to see its result
         self.slice_left = -1  # calls that it had left when it gave way; -1: it gets a whole slice

@@ -18,7 +18,7 @@ PRIVATE_BITS = EPOLLWAKEUP | EPOLLONESHOT | EPOLLET | EPOLLEXCLUSIVE
 class Interest:
     """What an epoll watches one file for, under one number; it stands in the file's wait queue."""
 
-    __slots__ = ("data", "epoll", "events", "exclusive", "fd", "file", "queue")
+    __slots__ = ("data", "epoll", "events", "exclusive", "fd", "file", "in_front", "queue")
 
     def __init__(self, epoll: Epoll, file: File, fd: int, events: int, data: int, queue: WaitQueue) -> None:
         self.epoll = epoll
@@ -28,6 +28,7 @@ class Interest:
         self.data = data
         self.queue = queue
         self.exclusive = bool(events & EPOLLEXCLUSIVE)
+        self.in_front = not self.exclusive
 
     def wake(self, events: int) -> bool:
         """The file has changed: it goes to the ready list, and whoever waits for the epoll looks.

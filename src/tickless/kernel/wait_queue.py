@@ -30,6 +30,7 @@ class Waiter(Protocol):
     """What stands in a wait queue: a sleeping call, or an interest of an epoll."""
 
     exclusive: bool
+    in_front: bool  # it is put before those who are there already, which an epoll's order of events shows
 
     def wake(self, events: int) -> bool:
         """Something changed; return whether anybody was really woken by it."""
@@ -56,13 +57,20 @@ class WaitQueue:
             return 1 if waiter.wake(events) else 0
         woken = 0
         exclusive_done = False
-        for waiter in tuple(waiters):
+        for waiter in self._in_order():
             if waiter.exclusive and exclusive_done:
                 continue
             if waiter.wake(events):
                 woken += 1
                 exclusive_done |= waiter.exclusive
         return woken
+
+    def _in_order(self) -> list[Waiter]:
+        """Those in front, the last that came first, as Linux has it; the others in order of arrival."""
+        behind = [waiter for waiter in self.waiters if not waiter.in_front]
+        if len(behind) == len(self.waiters):
+            return behind
+        return [waiter for waiter in reversed(self.waiters) if waiter.in_front] + behind
 
     def wake_one(self, events: int = ANY_EVENT) -> int:
         """Wake the exclusive waiter that came first and can be woken; return 0 or 1."""
@@ -106,6 +114,8 @@ class Sleeper:
     """One blocked call's place in the queues."""
 
     __slots__ = ("events", "exclusive", "task", "woken")
+
+    in_front = False
 
     def __init__(self, task: Task, events: int, *, exclusive: bool) -> None:
         self.task = task
