@@ -61,7 +61,8 @@ static void futex_several(void) {
     struct { uint64_t value, address; uint32_t flags, reserved; } waiter = {0, (uintptr_t)&word, 2, 0};
     syscall(449, &waiter, 1, 0, NULL, 0);
 }
-static void long_sleep(void) { nap(1000000 * SECOND); }
+/* Longer than any clock runs: a clock that jumps would end a shorter one before somebody outside gets there. */
+static void long_sleep(void) { struct timespec span = {1L << 40, 0}; nanosleep(&span, NULL); }
 static void clock_sleep(void) { struct timespec at = {1L << 40, 0}; clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &at, NULL); }
 static void for_a_signal(void) { pause(); }
 static void suspended(void) { sigset_t none; sigemptyset(&none); sigsuspend(&none); }
