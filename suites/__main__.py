@@ -18,7 +18,7 @@ from suites.running import BUILD, Compared, compare
 def main() -> int:
     parser = argparse.ArgumentParser(prog="suites", description=__doc__)
     parser.add_argument("--only", metavar="FAMILY", choices=FAMILIES, help="this family only")
-    parser.add_argument("--piece", metavar="PIECE", help="pieces whose names hold this; nothing is recorded")
+    parser.add_argument("--piece", metavar="PIECE", help="only pieces whose names hold this")
     options = parser.parse_args()
     families = [FAMILIES[options.only]] if options.only else list(FAMILIES.values())
     told = [line for family in families for line in _run(family, options.piece or "")]
@@ -30,13 +30,14 @@ def _run(family: Family, part: str) -> Sequence[str]:
     """Run the pieces whose names hold `part`, and return what differs though it should not."""
     prepare(family)
     compared = []
-    for piece in family.pieces():
+    pieces = family.pieces()
+    for piece in pieces:
         if part in piece.name:
             compared.append(compare(piece, BUILD / family.name / piece.name))
             _show(compared[-1])
-    if not part:
-        record.write(family, compared)
-        record.write_page(FAMILIES.values())
+            record.keep(family, compared[-1])
+    record.forget_others(family, [piece.name for piece in pieces])
+    record.write_page(FAMILIES.values())
     return record.unexpected(family, compared)
 
 

@@ -6,14 +6,21 @@ import os
 import subprocess
 from collections.abc import Sequence
 
-from suites import cpython, stress_ng, systemd
+from suites import cpython, pypi, stress_ng, systemd
 from suites.model import Family
 
-FAMILIES: dict[str, Family] = {family.name: family for family in (cpython.FAMILY, systemd.FAMILY, stress_ng.FAMILY)}
+FAMILIES: dict[str, Family] = {
+    family.name: family for family in (cpython.FAMILY, systemd.FAMILY, stress_ng.FAMILY, pypi.FAMILY)
+}
 
 
 def prepare(family: Family) -> None:
-    """Install Debian's packages that are missing, by name."""
+    """Install Debian's packages that are missing, by name, and then what the family asks for."""
+    _install(family)
+    family.prepare()
+
+
+def _install(family: Family) -> None:
     missing = [package for package in family.packages if not _is_installed(package)]
     if not missing:
         return

@@ -73,6 +73,7 @@ class Family:
     pieces: Callable[[], list[Piece]]
     # By "PIECE CASE". One that no longer happens is an error, like one that is not here.
     differences: Mapping[str, Difference] = field(default_factory=dict)
+    prepare: Callable[[], None] = lambda: None  # what is to be done once more than to install the packages
 
 
 def cases_of_lines(ran: Ran) -> Verdicts:

@@ -1,10 +1,9 @@
-"""What a family came to, when it last ran as a whole: a file for each, from which docs/suites.md is written."""
+"""What each piece came to when it last ran: a file for each family, from which docs/suites.md is written."""
 
 from __future__ import annotations
 
 import datetime
 import json
-import platform
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -19,36 +18,39 @@ INTRODUCTION = """\
 # Suites that nobody here wrote
 
 Written by `make suites`, which runs each suite natively and under tickless and compares case by case.
-`make suites ONLY=cpython` runs one family; `make suites ONLY=cpython PIECE=test_signal` a part of it, unrecorded.
-A case that differs is an error, unless it is listed below with a cause that is Linux' own; one that is listed and does
-not differ is an error, too.
+`make suites ONLY=cpython` runs one family, and `make suites ONLY=cpython PIECE=test_signal` a part of it. A case that
+differs is an error, unless it is listed below with its cause; one that is listed and does not differ is an error, too.
 """
+HEAD = "| suite | cases | the same | of them skipped | natively | under tickless | times as fast | last run |"
 
 
 @dataclass
 class Row:
-    """A suite's line of the table. Seconds are of real time."""
+    """What a piece came to, or all pieces of a suite. Seconds are of real time."""
 
     suite: str
+    date: str
     cases: int = 0
     same: int = 0
     skipped: int = 0  # of those that are the same: neither run has tried them
     native_s: float = 0.0
     tickless_s: float = 0.0
 
+    def add(self, other: Row) -> None:
+        self.date = min(self.date, other.date)
+        self.cases += other.cases
+        self.same += other.same
+        self.skipped += other.skipped
+        self.native_s += other.native_s
+        self.tickless_s += other.tickless_s
 
-def rows_of(compared: Iterable[Compared]) -> list[Row]:
-    rows: dict[str, Row] = {}
-    for one in compared:
-        row = rows.setdefault(one.piece.suite, Row(one.piece.suite))
-        cases = [case for case in one.cases if case != END] or [END]
-        same = [case for case in cases if one.natively.get(case) == one.under_tickless.get(case)]
-        row.cases += len(cases)
-        row.same += len(same)
-        row.skipped += sum(one.natively[case] == "skipped" for case in same)
-        row.native_s += one.native_s
-        row.tickless_s += one.tickless_s
-    return list(rows.values())
+
+def row_of(one: Compared) -> Row:
+    cases = [case for case in one.cases if case != END] or [END]
+    same = [case for case in cases if one.natively.get(case) == one.under_tickless.get(case)]
+    skipped = sum(one.natively[case] == "skipped" for case in same)
+    seconds = (round(one.native_s, 2), round(one.tickless_s, 2))
+    return Row(one.piece.suite, datetime.date.today().isoformat(), len(cases), len(same), skipped, *seconds)
 
 
 def unexpected(family: Family, compared: Sequence[Compared]) -> list[str]:
@@ -65,15 +67,17 @@ def unexpected(family: Family, compared: Sequence[Compared]) -> list[str]:
     return told
 
 
-def write(family: Family, compared: Sequence[Compared]) -> None:
-    """Keep what a whole family came to, and write the page anew."""
-    RECORDED.mkdir(exist_ok=True)
-    record = {
-        "date": datetime.date.today().isoformat(),
-        "kernel": platform.release(),
-        "rows": [asdict(row) for row in rows_of(compared)],
-    }
-    (RECORDED / f"{family.name}.json").write_text(json.dumps(record, indent=1) + "\n")
+def keep(family: Family, one: Compared) -> None:
+    """Record what a piece came to."""
+    rows = _recorded(family)
+    rows[one.piece.name] = row_of(one)
+    _write(family, rows)
+
+
+def forget_others(family: Family, names: Iterable[str]) -> None:
+    """Drop what is recorded of pieces that there are no longer."""
+    wanted = set(names)
+    _write(family, {name: row for name, row in _recorded(family).items() if name in wanted})
 
 
 def write_page(families: Iterable[Family]) -> None:
@@ -81,27 +85,35 @@ def write_page(families: Iterable[Family]) -> None:
 
 
 def page(families: Iterable[Family]) -> str:
-    table = [
-        "| suite | cases | the same | of them skipped | natively | under tickless | |",
-        "|---|--:|--:|--:|--:|--:|--:|",
-    ]
+    table = [HEAD, "|---|--:|--:|--:|--:|--:|--:|---|"]
     causes = []
     for family in families:
-        path = RECORDED / f"{family.name}.json"
-        if path.exists():
-            record = json.loads(path.read_text())
-            table.append(f"| **{family.name}**, {record['date']} | | | | | | |")
-            table += [_line(Row(**row)) for row in record["rows"]]
-            causes += [_cause(case, known) for case, known in family.differences.items()]
-    seconds = "\nSeconds are of real time; the last column is what virtual time saves, natively over under tickless.\n"
+        recorded = _recorded(family)
+        suites: dict[str, Row] = {}
+        for row in recorded.values():
+            suites.setdefault(row.suite, Row(row.suite, row.date)).add(row)
+        table += [_line(row) for row in suites.values()]
+        causes += [_cause(case, known) for case, known in family.differences.items() if case.split(" ")[0] in recorded]
+    note = "\nThe times are real ones, and the date is that of the suite's oldest part.\n"
     differences = ["\n## What differs\n", *causes] if causes else []
-    return "\n".join([INTRODUCTION, *table, seconds, *differences]).rstrip() + "\n"
+    return "\n".join([INTRODUCTION, *table, note, *differences]).rstrip() + "\n"
+
+
+def _recorded(family: Family) -> dict[str, Row]:
+    path = RECORDED / f"{family.name}.json"
+    return {name: Row(**row) for name, row in json.loads(path.read_text()).items()} if path.exists() else {}
+
+
+def _write(family: Family, rows: dict[str, Row]) -> None:
+    RECORDED.mkdir(exist_ok=True)
+    lines = [f"{json.dumps(name)}: {json.dumps(asdict(row))}" for name, row in sorted(rows.items())]
+    (RECORDED / f"{family.name}.json").write_text("{\n" + ",\n".join(lines) + "\n}\n")
 
 
 def _line(row: Row) -> str:
     ratio = f"{row.native_s / row.tickless_s:.1f}" if row.tickless_s else ""
     seconds = f"{row.native_s:.1f} s | {row.tickless_s:.1f} s"
-    return f"| {row.suite} | {row.cases} | {row.same} | {row.skipped} | {seconds} | {ratio} |"
+    return f"| {row.suite} | {row.cases} | {row.same} | {row.skipped} | {seconds} | {ratio} | {row.date} |"
 
 
 def _cause(case: str, known: Difference) -> str:

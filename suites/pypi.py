@@ -1,0 +1,86 @@
+"""trio's, anyio's and uvloop's own tests, from PyPI, in an environment of their own.
+
+trio brings its tests along; those of the others are in their source packages, and are run against what is installed.
+"""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+import tarfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from suites.model import Difference, Family, Piece, cases_of_lines
+from suites.running import BUILD
+
+FOLDER = BUILD / "python"
+PYTHON = FOLDER / "bin" / "python"
+REPORTERS = Path(__file__).parent / "reporters"
+TESTED = {"trio": "0.35.0", "anyio": "4.16.0", "uvloop": "0.23.0"}
+# What their tests need.
+NEEDED = (
+    *("pytest>=8.2,<9", "pytest-mock", "trustme", "pyopenssl", "psutil", "hypothesis", "blockbuster", "truststore"),
+    *("aiohttp", "astor", "jedi", "exceptiongroup"),
+)
+PLUGINS = {"trio": ("-p", "trio._tests.pytest_plugin")}
+DIFFERENCES: dict[str, Difference] = {}
+
+
+def prepare() -> None:
+    """Make the environment, and unpack the tests; quick when that was done."""
+    done = FOLDER / "prepared"
+    wanted = [f"{name}=={version}" for name, version in TESTED.items()]
+    if done.exists() and done.read_text() == " ".join(wanted):
+        return
+    shutil.rmtree(FOLDER, ignore_errors=True)
+    _run([sys.executable, "-m", "venv", str(FOLDER)])
+    _pip("install", *wanted, *NEEDED)
+    for name in ("anyio", "uvloop"):
+        _pip("download", "--no-deps", "--no-binary", name, "--dest", str(FOLDER / "sources"), f"{name}=={TESTED[name]}")
+        _unpack_tests(FOLDER / "sources" / f"{name}-{TESTED[name]}.tar.gz", name)
+    done.write_text(" ".join(wanted))
+
+
+def _unpack_tests(archive: Path, name: str) -> None:
+    """Only those: beside the sources the tests would find these, and not what is installed."""
+    folder = FOLDER / "tests" / name
+    inside = f"{name}-{TESTED[name]}"
+    with tarfile.open(archive) as opened:
+        members = [each for each in opened.getmembers() if each.name.startswith((f"{inside}/tests/", f"{inside}/py"))]
+        opened.extractall(folder, members=members, filter="data")
+    for found in (folder / inside).iterdir():
+        found.rename(folder / found.name)
+
+
+def _pip(*arguments: str) -> None:
+    _run([str(PYTHON), "-m", "pip", "--quiet", "--disable-pip-version-check", *arguments])
+
+
+def _run(command: Sequence[str]) -> None:
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+
+
+def pieces() -> list[Piece]:
+    (installed,) = FOLDER.glob("lib/python*/site-packages/trio")
+    return [
+        *_pieces("trio", installed, ["_core/_tests", "_tests"]),
+        *_pieces("anyio", FOLDER / "tests" / "anyio", ["tests", "tests/streams"]),
+        *_pieces("uvloop", FOLDER / "tests" / "uvloop", ["tests"]),
+    ]
+
+
+def _pieces(suite: str, root: Path, folders: Sequence[str]) -> list[Piece]:
+    files = [file for folder in folders for file in sorted((root / folder).glob("test_*.py"))]
+    return [_piece(suite, file, f"{suite}/{file.relative_to(root)}") for file in files]
+
+
+def _piece(suite: str, file: Path, name: str) -> Piece:
+    options = ("-q", "-p", "pytest_lines", "-p", "no:cacheprovider", *PLUGINS.get(suite, ()))
+    environment = {"PYTHONPATH": str(REPORTERS)}
+    command = (str(PYTHON), "-m", "pytest", *options, str(file))
+    return Piece(suite, name, command, cases_of_lines, limit_s=200, environment=environment)
+
+
+FAMILY = Family("pypi", ("python3-venv",), pieces, DIFFERENCES, prepare)
