@@ -97,6 +97,15 @@ def test_a_child_of_which_we_lost_track_is_ended_with_the_run() -> None:
     assert "ValueError('a mistake')" in ended.stderr
 
 
+def test_a_child_whose_first_stop_is_not_taken_in_is_ended_with_the_run() -> None:
+    """It is known, but nobody has heard of it, when the run is told to end."""
+    ending = f"({LOSING_A_CHILD}, arguments[0].supervisor.end('timeout'))[0]"
+
+    ended = _run(error=ending, where="LifeCycle._make_child", program="import os; os.fork(); os.wait()")
+
+    assert ended.returncode == 125
+
+
 def test_verbose_adds_the_traceback() -> None:
     ended = _run("-v")
 

@@ -190,7 +190,8 @@ class Deaths:
     def _whoever_is_left(self) -> Iterable[int]:
         if self.kernel.tasks and self.supervisor.ended_by is None:
             return tracees_of(os.getpid())  # a mistake of ours has ended the run: the kernel may not know of all
-        return [*(tgid for tgid, group in self.kernel.groups.items() if group.threads), *self.supervisor.life.early]
+        known = [tgid for tgid, group in self.kernel.groups.items() if group.threads]
+        return [*known, *self.supervisor.life.early, *self.supervisor.life.events.tids()]
 
     def _reap_any(self) -> bool:
         try:

@@ -53,6 +53,10 @@ class Events:
         """The exec of the process."""
         return self.take(lambda tid, status: tid == tgid and status >> 8 == AT_EXEC)
 
+    def tids(self) -> set[int]:
+        """The tasks that the events are of."""
+        return {tid for tid, _ in self._events}
+
     def forget(self, tid: int) -> None:
         """Drop what there is of a task."""
         self._events = deque(event for event in self._events if event[0] != tid)
