@@ -68,7 +68,7 @@ def in_pieces(task: Tracee, ours: int, events: int) -> Pieces | None:
     if moved is None:
         return None
     buffer, flags = moved
-    if buffer.size <= SMALL:
+    if events == EPOLLOUT and buffer.size <= SMALL:
         return None
     if stat.S_ISFIFO(os.fstat(ours).st_mode):
         is_long = events == EPOLLOUT and buffer.size > PIPE_BUF
@@ -169,6 +169,19 @@ class FromSocket(Pieces):
         with _socket(self.ours) as source:
             data = source.recv(min(PIECE, self.buffer.size - self.done), self.flags)
         return self.buffer.copy_out(data, self.done)
+
+
+def is_shut(ours: int) -> bool:
+    """Whether a unix stream socket may not be written to any more, which poll(2) does not tell while it is full."""
+    try:
+        with _socket(ours) as one:
+            if one.family == AF_UNIX and one.type == SOCK_STREAM:
+                one.send(b"", MSG_DONTWAIT | MSG_NOSIGNAL)
+    except BrokenPipeError:
+        return True
+    except OSError:
+        return False  # no socket, or one that is not connected
+    return False
 
 
 def _socket(ours: int) -> closing[socket]:

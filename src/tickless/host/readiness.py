@@ -13,7 +13,7 @@ from _socket import (  # `import socket` takes 20 times as long
     socket,
 )
 from collections.abc import Callable, Generator
-from contextlib import closing
+from contextlib import closing, nullcontext
 from fcntl import F_GETFL, fcntl
 from typing import TYPE_CHECKING
 
@@ -28,7 +28,7 @@ from tickless.host.fifos import has_writer
 from tickless.host.host_files import HostWatch, Shadow, TaskFiles
 from tickless.host.locks import LOCK_COMMANDS, lock_record
 from tickless.host.master import poll_one
-from tickless.host.piecewise import SMALL, in_pieces, is_stream
+from tickless.host.piecewise import SMALL, in_pieces, is_shut, is_stream
 from tickless.host.reach import Reach, socket_inode
 from tickless.host.shortage import WATCHES
 from tickless.host.tracee import Tracee
@@ -249,18 +249,36 @@ class Readiness:
     ) -> Generator[None, None, int | None]:
         """0 when one of `events` is true of the fd, or of `ours`; None when the socket's time-out has passed."""
         files = task.fds.task_files()
+        writes = events == EPOLLOUT
 
         def is_ready() -> int | None:
             ready = files.poll([(fd, events)]) if ours is None else poll_one(ours, events)
-            return 0 if ready else None
+            return 0 if ready or (writes and self._is_shut(files, fd, ours)) else None
 
         watch = Watch(self, task, [(fd, events)], ours)
+        # Nothing tells that the other end has shut the way.
+        asked = self.supervisor.retries.asked(watch.queue, is_ready) if writes else nullcontext()
         # A call on a socket with a time-out is never restarted. signal(7)
         interrupted_as = ERESTARTSYS if deadline_ns is None else EINTR
         try:
-            return (yield from sleep_until(task, (watch.queue,), is_ready, deadline_ns, interrupted_as=interrupted_as))
+            with asked:
+                return (
+                    yield from sleep_until(task, (watch.queue,), is_ready, deadline_ns, interrupted_as=interrupted_as)
+                )
         finally:
             watch.close()
+
+    def _is_shut(self, files: TaskFiles, fd: int, ours: int | None) -> bool:
+        if ours is not None:
+            return is_shut(ours)
+        try:
+            fetched = files.fetch(fd)
+        except OSError:
+            return True  # its number has gone: the host says so
+        try:
+            return is_shut(fetched)
+        finally:
+            os.close(fetched)
 
 
 def _files_of(task: Task) -> TaskFiles:
@@ -278,6 +296,8 @@ def _ends_at_once(task: Task, ours: int, events: int) -> bool:
         # A reader that never had a writer is at the end of the file, though poll(2) does not say so.
         return events == EPOLLIN and not poll_one(ours, EPOLLIN) and not has_writer(ours)
     if stat.S_ISSOCK(kind):
+        if events == EPOLLOUT and not poll_one(ours, EPOLLOUT) and is_shut(ours):
+            return True
         with closing(socket(fileno=os.dup(ours))) as other:
             listens = bool(other.getsockopt(SOL_SOCKET, SO_ACCEPTCONN))
         return listens != (task.call in ACCEPTS)

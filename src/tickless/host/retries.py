@@ -6,7 +6,8 @@ whenever nobody has anything to do, because somebody outside may have changed it
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager
 
 from tickless.abi.errno import ERESTARTSYS
 from tickless.abi.time import CLOCK_MONOTONIC
@@ -61,6 +62,15 @@ class Retries:
             if attempt() is not None:
                 woken += queue.wake_all()
         return woken > 0
+
+    @contextmanager
+    def asked(self, queue: WaitQueue, attempt: Attempt) -> Iterator[None]:
+        """Let `attempt` be made again for a sleeper in `queue`, who is also woken by other means."""
+        self.waiting[queue], self.ends_inside[queue] = attempt, lambda _: True
+        try:
+            yield
+        finally:
+            del self.waiting[queue], self.ends_inside[queue]
 
     def sleep_until(
         self,

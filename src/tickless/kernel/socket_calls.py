@@ -50,7 +50,7 @@ def recvfrom(
     task: Task, fd: Fd, buf: BufferOut, size: Size, flags: MsgFlags, address: Address, length: IntPtr
 ) -> Result:
     """Receive what has come; with MSG_WAITALL all of it."""
-    all_of_it = size if flags & MSG_WAITALL else 0
+    all_of_it = MAX_RW_COUNT if flags & MSG_WAITALL and size > 1 else 0
     return _when_ready(task, fd, EPOLLIN, all_of_it, at_once=flags & RECEIVED_AT_ONCE)
 
 

@@ -207,6 +207,23 @@ RULE(a_blocked_read_ends, "shutdown(2)", "a read that waits ends with 0 when eit
     }
 }
 
+RULE(a_blocked_write_ends, "shutdown(2)", "a write that waits ends with what has gone when the peer shuts the way, the next is EPIPE")
+{
+    static char much[1 << 22];
+    signal(SIGPIPE, SIG_IGN);
+    make_pair(SOCK_STREAM);
+    pid_t child = fork();
+    if (child == 0) {
+        long sent = write(pair[0], much, sizeof much);
+        observed("the write", "%s", sent < 0 ? errno_name(errno) : sent < (long)sizeof much ? "a part" : "all");
+        SEE(write(pair[0], much, sizeof much));
+        _exit(0);
+    }
+    until_asleep(child);
+    shutdown(pair[1], SHUT_RD);
+    waitpid(child, NULL, 0);
+}
+
 RULE(unread_data, "unix(7)", "a peer that closes with unread data is told as ECONNRESET, once")
 {
     signal(SIGPIPE, SIG_IGN);
@@ -312,6 +329,24 @@ RULE(empty_datagram, "recv(2)", "a datagram of nothing is readable and reads 0; 
     SEE(send(pair[0], "longer", 6, 0));
     SEE(recv(pair[1], bytes, 2, MSG_TRUNC));
     SEE(recv(pair[1], bytes, 2, MSG_DONTWAIT));
+}
+
+RULE(waitall, "recv(2)", "MSG_WAITALL waits until the buffer is full or the peer has ended")
+{
+    make_pair(SOCK_STREAM);
+    pid_t child = fork();
+    if (child == 0) {
+        SEE(recv(pair[1], bytes, 8, MSG_WAITALL));
+        SEE(recv(pair[1], bytes, 8, MSG_WAITALL));
+        _exit(0);
+    }
+    until_asleep(child);
+    write(pair[0], "1234", 4);
+    until_asleep(child);
+    write(pair[0], "56789", 5);
+    until_asleep(child);
+    shutdown(pair[0], SHUT_WR);
+    waitpid(child, NULL, 0);
 }
 
 RULE(timeouts, "socket(7)", "SO_RCVTIMEO and SO_SNDTIMEO end a wait with EAGAIN, not before their time")
