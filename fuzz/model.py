@@ -196,10 +196,14 @@ class Model:
         return [file for file in self.files() if isinstance(file, Watcher)]
 
     def happened(self, file: ModelFile, events: int) -> None:
-        """Something happened to a file: whatever watches it for that takes notice, the latest interest first."""
+        """Something happened to a file: whatever watches it for that takes notice."""
+        self.happened_to_all([file], events)
+
+    def happened_to_all(self, files: list[ModelFile], events: int) -> None:
+        """The same happened to all of these: the latest interest takes notice first."""
         interests = [(interest, watcher) for watcher in self.watchers() for interest in watcher.interests]
         for interest, watcher in sorted(interests, key=lambda pair: -pair[0].order):
-            if interest.file is file and interest.events & events:
+            if interest.file in files and interest.events & events:
                 self.notice(watcher, interest)
 
     def notice(self, watcher: Watcher, interest: Watched) -> None:

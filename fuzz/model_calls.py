@@ -285,9 +285,7 @@ class ModelOfCalls(Model):
         if signo < QUEUED_FROM and any(other == signo for other, _ in pending):
             return
         pending.append((signo, value))
-        for file in self.files():
-            if isinstance(file, SignalReader):
-                self.happened(file, EPOLLIN)
+        self.happened_to_all([file for file in self.files() if isinstance(file, SignalReader)], EPOLLIN)
 
     def sigtimedwait(self, task: ModelTask, mask: int, timeout: int) -> Answer:
         if self.conflicts(task, {"signals"}, {"signals"}):
