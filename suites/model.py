@@ -11,6 +11,8 @@ Verdicts = dict[str, str]
 
 # The case that stands for a piece as a whole: that it came to its end.
 END = "(its end)"
+# Its verdict where no case has begun: something is missing.
+NOT_RUN = "not run"
 
 
 @dataclass(frozen=True)
@@ -79,6 +81,8 @@ class Family:
 def cases_of_lines(ran: Ran) -> Verdicts:
     """What a reporter of ours has written: lines of CASE, tab, VERDICT. What only began was on its way at the end."""
     verdicts: Verdicts = {END: ran.end}
+    if not ran.report and ran.status and ran.end == "passed":
+        verdicts[END] = NOT_RUN
     for line in ran.report.splitlines():
         case, _, verdict = line.rpartition("\t")
         if verdict != "began":

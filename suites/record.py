@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from suites.model import END, Difference, Family
+from suites.model import END, NOT_RUN, Difference, Family
 from suites.running import ROOT, Compared
 
 RECORDED = Path(__file__).parent / "recorded"
@@ -63,6 +63,8 @@ def unexpected(family: Family, compared: Sequence[Compared]) -> list[str]:
             if known is None or (known.natively, known.under_tickless) != (natively, virtually):
                 told.append(f"{case}: natively {natively}, under tickless {virtually}")
         listed = [case for case in family.differences if case.split(" ", 1)[0] == one.piece.name]
+        if one.natively.get(END) == NOT_RUN:
+            told.append(f"{one.piece.name}: no case was run")
         told += [f"{case}: is listed as a difference, and is none" for case in listed if case not in differing]
     return told
 

@@ -10,7 +10,7 @@ import pytest
 
 from suites import record
 from suites.families import FAMILIES
-from suites.model import END, Difference, Family, Piece, Ran, Verdicts, cases_of_lines, whole
+from suites.model import END, NOT_RUN, Difference, Family, Piece, Ran, Verdicts, cases_of_lines, whole
 from suites.running import Compared, compare
 
 SHELL = Piece("shell", "one", ("sh", "-c", "exit 3"), whole(skipped=3), limit_s=20)
@@ -28,6 +28,7 @@ def ran(folder: Path, report: str = "", *, status: int = 0, hung: bool = False) 
         pytest.param("a\tbegan\na\tpassed\na\tfailed\n", 1, False, {END: "passed", "a": "failed"}, id="its end failed"),
         pytest.param("a\tbegan\n", 124, True, {END: "hung", "a": "hung"}, id="hung"),
         pytest.param("a\tbegan\n", -11, False, {END: "died", "a": "died"}, id="died"),
+        pytest.param("", 4, False, {END: NOT_RUN}, id="no case"),
         pytest.param("", -9, False, {END: "died"}, id="died before it began"),
     ],
 )
@@ -60,6 +61,10 @@ def test_what_differs_is_told_unless_it_is_listed() -> None:
     ]
     assert record.unexpected(family(a=known, b=Difference("passed", "missing", "because")), [one]) == []
     assert record.unexpected(family(a=Difference("passed", "hung", "because")), [one]) != []
+
+
+def test_a_piece_of_which_nothing_has_run_is_told() -> None:
+    assert record.unexpected(family(), [compared({END: NOT_RUN}, {END: NOT_RUN})]) == ["one: no case was run"]
 
 
 def test_a_listed_difference_that_has_gone_is_told() -> None:
