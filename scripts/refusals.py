@@ -36,6 +36,8 @@ WHAT_TO_DO = {
     "TL123": "As TL120. sendfile between files and sockets is Linux's and works.",
     "TL130": "Completions would arrive in memory, past the clock. Libraries fall back to epoll, as on an older kernel; "
     "some take a switch (libuv: UV_USE_IO_URING=0).",
+    "TL131": "Linux knows files of tickless as placeholders only. Let the operation be on a file of Linux, and wait "
+    "for it with io_getevents.",
     "TL301": "In a pid namespace the numbers of the program would not be those that tickless sees. Start the program "
     "without it (systemd: PrivatePIDs=no; bubblewrap: no --unshare-pid), or start tickless inside.",
     "TL302": "The clocks are tickless's already: --start sets CLOCK_REALTIME.",

@@ -80,17 +80,17 @@ def test_a_unix_socket_waits_for_room_in_its_peers_queue(tmp_path: Path) -> None
 
 
 def test_what_waits_in_linux_after_all_is_named(tmp_path: Path) -> None:
-    """io_getevents(2): its time-out passes in real time."""
+    """io_pgetevents(2): its time-out passes in real time."""
     script = (
         "import ctypes; libc = ctypes.CDLL(None)\n"
         "context = ctypes.c_ulong(0); span = (ctypes.c_long * 2)(1, 0)\n"
         f"print(libc.syscall({number_of(ARCH, 'io_setup')}, 1, ctypes.byref(context)))\n"
-        f"print(libc.syscall({number_of(ARCH, 'io_getevents')}, context, 1, 1, ctypes.byref(context), span))"
+        f"print(libc.syscall({number_of(ARCH, 'io_pgetevents')}, context, 1, 1, ctypes.byref(context), span, None))"
     )
     ended = run_virtually([sys.executable, "-c", script], tmp_path)
 
     assert ended.stdout == "0\n0\n"
-    assert "TL502: waiting in io_getevents is not served (main); the clock may be wrong" in ended.stderr
+    assert "TL502: waiting in io_pgetevents is not served (main); the clock may be wrong" in ended.stderr
 
 
 def test_a_task_cannot_be_traced_twice(tmp_path: Path) -> None:
@@ -100,3 +100,20 @@ def test_a_task_cannot_be_traced_twice(tmp_path: Path) -> None:
 
     assert ended.stdout == "-1\n"
     assert "TL511: ptrace is not served" in ended.stderr
+
+
+def test_asynchronous_io_on_a_file_of_ours_is_refused_by_name(tmp_path: Path) -> None:
+    """struct iocb with IOCB_CMD_POLL, for an eventfd."""
+    script = (
+        "import ctypes, os, struct; libc = ctypes.CDLL(None)\n"
+        "context = ctypes.c_ulong(0)\n"
+        f"libc.syscall({number_of(ARCH, 'io_setup')}, 1, ctypes.byref(context))\n"
+        "packed = struct.pack('QIiHhIQQqQII', 0, 0, 0, 5, 0, os.eventfd(1), 1, 0, 0, 0, 0, 0)\n"
+        "operation = ctypes.create_string_buffer(packed)\n"
+        "one = ctypes.c_void_p(ctypes.addressof(operation))\n"
+        f"print(libc.syscall({number_of(ARCH, 'io_submit')}, context, 1, ctypes.byref(one)))"
+    )
+    ended = run_virtually([sys.executable, "-c", script], tmp_path)
+
+    assert ended.stdout == "-1\n"
+    assert "TL131" in ended.stderr

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from tickless.host import notify
+from tickless.host.aio import AsynchronousIo
 from tickless.host.collecting import Collecting
 from tickless.host.in_flight import InFlight
 from tickless.host.master import is_readable
@@ -39,6 +40,7 @@ class Idle:
         self.before_jump: Callable[[], object] | None = None
         self.held_by: dict[str, float] = {}  # what held the clock, s of real time
         self.in_flight = InFlight(self)
+        self.aio = AsynchronousIo(self)
         self.collecting = Collecting(self)
         # Whether the outside can end a wait, and when that was found out: after which call, at which second.
         self._reaches_outside = True
@@ -80,6 +82,7 @@ class Idle:
             or (cgroups.look_when_idle and cgroups.hold())
             or (self.in_flight.written and self.in_flight.hold())
             or (self.collecting.is_due and self.collecting.hold())
+            or (self.aio.waits and self.aio.hold())
             or (supervisor.in_host and self._hold_for_blocked())
         )
 

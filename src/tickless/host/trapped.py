@@ -8,6 +8,7 @@ from tickless.abi.arch import ARCH
 from tickless.abi.numbers import number_of
 from tickless.host import (  # noqa: F401  they declare calls
     affinity,
+    aio,
     inotify,
     locks,
     message_queues,
