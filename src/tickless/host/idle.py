@@ -32,7 +32,8 @@ SILENCE_S = 5.0
 class Idle:
     """The clock's turn."""
 
-    def __init__(self, supervisor: Supervisor) -> None:
+    def __init__(self, supervisor: Supervisor, inherited: frozenset[int]) -> None:
+        """`inherited`: the inodes of files that PROGRAM has in common with the outside."""
         self.supervisor = supervisor
         self.grace_s = 0.0  # real time that each jump waits for input from outside
         self.external = True  # whether input from outside is waited for at all
@@ -44,7 +45,7 @@ class Idle:
         self.collecting = Collecting(self)
         # Whether the outside can end a wait, and when that was found out: after which call, at which second.
         self._reaches_outside = True
-        self.inherited: frozenset[int] = frozenset()  # inodes of files that PROGRAM has in common with the outside
+        self._inherited = inherited
         # What is on its way by SCM_RIGHTS is in no task's table: nothing tells who has it, or will have it.
         self.files_may_travel = False
         self._asked = (-1, -1)
@@ -151,7 +152,7 @@ class Idle:
         if asked != self._asked:
             self._asked = asked
             reach = Reach(
-                self.supervisor.kernel.tasks, inherited=self.inherited, files_may_travel=self.files_may_travel
+                self.supervisor.kernel.tasks, inherited=self._inherited, files_may_travel=self.files_may_travel
             )
             self._reaches_outside = not (
                 readiness.ends_inside(reach) and all(ends_inside(reach) for ends_inside in retries.ends_inside.values())

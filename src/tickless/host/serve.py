@@ -52,10 +52,7 @@ def serve_calls(supervisor: Supervisor, task: Tracee) -> None:
         if result is PASS_ON:
             pack_answer_into(answer, 0, note, 0, 0, CONTINUE)
         elif type(result) is int and result > FIRST_RESTART and not consumed and not dying:
-            if result >= 0:
-                pack_answer_into(answer, 0, note, result, 0, 0)
-            else:
-                pack_answer_into(answer, 0, note, 0, result, 0)
+            pack_answer_into(answer, 0, note, result if result > 0 else 0, result if result < 0 else 0, 0)
         else:
             supervisor.took_a_call(task, received)
             supervisor.go_on(task, result)
