@@ -1,4 +1,4 @@
-"""credentials(7), setpgid(2): what becomes of the children of the dead. tests/linux/orphans.c."""
+"""credentials(7), setpgid(2): what becomes of the children of the dead. The contract orphans."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""PR_SET_PDEATHSIG(2const), PR_SET_CHILD_SUBREAPER(2const). tests/linux/orphans.c."""
+"""PR_SET_PDEATHSIG(2const), PR_SET_CHILD_SUBREAPER(2const). The contract orphans."""
 
 from struct import Struct
 

@@ -40,7 +40,7 @@ class SignalStops:
 
     def delivery_stop(self, task: Tracee, signo: int) -> None:
         """The host is about to deliver `signo`."""
-        self._undo_suspend(task)
+        ended = self._undo_suspend(task)
         self._repair_cancelled_call(task)
         theirs = SigInfo.unpack(ptrace.getsiginfo(task.tid))
         if signo == SIGSEGV and theirs.code > 0 and (self._read_tsc(task, theirs) or self._rescue_clock(task, theirs)):
@@ -52,6 +52,8 @@ class SignalStops:
         self._ring_again(task, signo)
         if ours is None and (rung or (signo == SIGCHLD and theirs.code > 0 and theirs.code != SI_KERNEL)):
             signo = 0
+            if ended is not None:  # no signal of the run's: its call is made again, and ends by one that is
+                ptrace.poke_register(task.tid, ptrace.REGISTERS.result, ended)
         elif ours is not None and not isinstance(ours, OutsideSigInfo):
             ptrace.setsiginfo(task.tid, ours.pack())
         if signo and sigmask(signo) & STOPPING_BY_DEFAULT:
@@ -207,14 +209,16 @@ class SignalStops:
         (address,) = WORD_STRUCT.unpack(task.memory.copy_in(task.args[index], WORD_STRUCT.size))
         return int(address)
 
-    def _undo_suspend(self, task: Tracee) -> None:
+    def _undo_suspend(self, task: Tracee) -> int | None:
+        """Set the registers back. Returns what the rt_sigsuspend gave, if it was one: a restart code."""
         saved, task.before_suspend = task.before_suspend, None
         if saved is None:
-            return
+            return None
         names = ptrace.REGISTERS
-        result = ptrace.getregs(task.tid).words[names.result]
+        result: int = ptrace.getregs(task.tid).words[names.result]
         saved.words[names.result] = result if task.is_restarted else WORD + 1 - EINTR
         ptrace.setregs(task.tid, saved)
+        return result
 
     def _take_from_host(self, task: Tracee, answer: int) -> None:
         """Answer a call that has taken pending signals, and take them from the host as well, or the bell goes stale.
