@@ -5,7 +5,10 @@ import importlib
 import os
 
 # What is imported late lies where an ordinary user may not read.
-MODULES = ("locale", "termios", "tickless.run", "tickless.cli.commands", "tickless.cli.running", "tickless.cli.stats")
+MODULES = (
+    *("locale", "termios", "tickless.run", "tickless.cli.commands", "tickless.cli.running", "tickless.cli.stats"),
+    "tickless.cli.doctoring",
+)
 PR_SET_DUMPABLE = 4
 NOBODY = 65534
 

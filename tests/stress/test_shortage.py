@@ -57,25 +57,29 @@ def test_doctor_tells_a_limit_from_what_the_machine_lacks(tmp_path: Path) -> Non
     assert (ended.stderr, ended.status) == ("", CANNOT_RUN_HERE)
 
 
-def as_ordinary_user(limit: str, program: list[str], folder: Path) -> Ended:
+def as_ordinary_user(limit: str, command: list[str], folder: Path) -> Ended:
     """Root has no limit of processes."""
-    limited = ["prlimit", limit, sys.executable, ORDINARY, "run", "--", *program]
+    limited = ["prlimit", limit, sys.executable, ORDINARY, *command]
     return run(["sh", "-c", 'chmod 777 .; exec "$@"', "sh", *limited], folder)
 
 
 def test_a_user_who_has_too_many_processes_gets_what_linux_gives(tmp_path: Path) -> None:
     """fork(2), EAGAIN: RLIMIT_NPROC counts tickless as well, and is Linux's."""
-    ended = as_ordinary_user("--nproc=100:100", [str(compile_c(HERE / "hoard.c")), "processes"], tmp_path / "run")
+    program = str(compile_c(HERE / "hoard.c"))
+    ended = as_ordinary_user("--nproc=100:100", ["run", "--", program, "processes"], tmp_path / "run")
 
     assert ended.stdout == "made some: 1, all told: 1, reaped all: 1\nafterwards: 1 500\n", ended.stderr
     assert (ended.stderr, ended.status) == ("", 0)
 
 
 def test_a_user_who_may_have_no_process_is_told(tmp_path: Path) -> None:
-    ended = as_ordinary_user("--nproc=1:1", ["/bin/true"], tmp_path / "run")
+    ended = as_ordinary_user("--nproc=1:1", ["run", "--", "/bin/true"], tmp_path / "run")
+    doctor = as_ordinary_user("--nproc=1:1", ["doctor"], tmp_path / "doctor")
 
     assert ended.stderr == "tickless: cannot make a process: Resource temporarily unavailable\n"
     assert ended.status == CANNOT_RUN_HERE
+    assert "Resource temporarily unavailable (EAGAIN)" in doctor.stdout, doctor.stderr
+    assert "remedy: this is a limit" in doctor.stdout
 
 
 SMALL_DISK = 'mkdir small; mount -t tmpfs -o size=16k none small && "$@"; echo $?; ls -s small; cat small/trace >&3'

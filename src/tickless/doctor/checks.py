@@ -25,7 +25,7 @@ OLDEST = (5, 19)  # WAIT_KILLABLE_RECV
 SERVED_ARCHITECTURES = ("x86_64", "aarch64")
 CONTAINER = "in a container: `docker run --cap-add=SYS_PTRACE`, or a seccomp profile that allows {call}"
 EMULATED = "an emulated CPU (qemu-user, Rosetta) has no {call}: use an image for the machine's own architecture"
-SHORTAGE = "this is a limit on files or memory, not a lack of the machine: `ulimit -a` shows yours"
+SHORTAGE = "this is a limit on files, memory or processes, not a lack of the machine: `ulimit -a` shows yours"
 YAMA = {
     "2": "sysctl kernel.yama.ptrace_scope=1, or give tickless CAP_SYS_PTRACE",
     "3": "kernel.yama.ptrace_scope is 3, which lasts until the next boot: boot without it",
@@ -268,7 +268,8 @@ def _tried(
         return Finding(name, "works", in_child(attempt))
     except Refused as refused:
         said = f"{refused} ({errno.errorcode.get(refused.errno, refused.errno)})"
-        what_to_do = SHORTAGE if shortage_in(OSError(refused.errno, "")) else remedy(refused.errno)
+        is_limit = refused.errno == errno.EAGAIN or shortage_in(OSError(refused.errno, "")) is not None
+        what_to_do = SHORTAGE if is_limit else remedy(refused.errno)
         return Finding(name, state, f"{without}: {said}" if without else said, what_to_do)
     except ChildProcessError as error:
         return Finding(name, state, f"the child that tried it: {error}", CONTAINER.format(call=name))
