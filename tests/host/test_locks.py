@@ -5,6 +5,7 @@ import fcntl
 import subprocess
 import sys
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -65,16 +66,38 @@ def test_locks_that_block_each_other_are_a_deadlock(tmp_path: Path) -> None:
     assert "waits in flock" in ended.stderr
 
 
+FULL_QUEUE = (
+    "import os, socket, time; listener = socket.socket(socket.AF_UNIX); listener.bind('s'); listener.listen(0)\n"
+    "clients = [socket.socket(socket.AF_UNIX) for _ in range(3)]; clients[0].connect('s'); start = time.time()\n"
+    "clients[2].settimeout(0); print(clients[2].connect_ex('s'))\n"
+    "if os.fork() == 0: clients[1].connect('s'); print(round(time.time() - start), flush=True); os._exit(0)\n"
+    "time.sleep(3600); [listener.accept() for _ in range(2)]; print(os.wait()[1])"
+)
+# Its layers are in two file systems.
+OVERLAY = (
+    "mkdir lower layers all && mount -t tmpfs none layers && mkdir layers/upper layers/work && "
+    "mount -t overlay none -o lowerdir=lower,upperdir=layers/upper,workdir=layers/work all"
+)
+
+
+def may_mount_overlays() -> bool:
+    with TemporaryDirectory() as folder:
+        command = ["unshare", "--mount", "sh", "-c", OVERLAY]
+        return subprocess.run(command, cwd=folder, capture_output=True).returncode == 0
+
+
 def test_a_unix_socket_waits_for_room_in_its_peers_queue(tmp_path: Path) -> None:
     """connect(2), listen(2): until an accept, an hour later."""
-    script = (
-        "import os, socket, time; listener = socket.socket(socket.AF_UNIX); listener.bind('s'); listener.listen(0)\n"
-        "clients = [socket.socket(socket.AF_UNIX) for _ in range(3)]; clients[0].connect('s'); start = time.time()\n"
-        "clients[2].settimeout(0); print(clients[2].connect_ex('s'))\n"
-        "if os.fork() == 0: clients[1].connect('s'); print(round(time.time() - start), flush=True); os._exit(0)\n"
-        "time.sleep(3600); [listener.accept() for _ in range(2)]; print(os.wait()[1])"
-    )
-    ended = run_virtually([sys.executable, "-uc", script], tmp_path)
+    ended = run_virtually([sys.executable, "-uc", FULL_QUEUE], tmp_path)
+
+    assert (ended.stdout, ended.stderr) == (f"{errno.EAGAIN}\n3600\n0\n", "")
+
+
+@pytest.mark.skipif(not may_mount_overlays(), reason="mounts are root's to make")
+def test_a_unix_socket_in_an_overlay_does_as_well(tmp_path: Path) -> None:
+    """There stat(2) shows a layer's device, sock_diag(7) the overlay's."""
+    mounted = ["unshare", "--mount", "sh", "-c", f'{OVERLAY} && cd all && exec "$@"', "sh"]
+    ended = run_virtually([*mounted, sys.executable, "-uc", FULL_QUEUE], tmp_path)
 
     assert (ended.stdout, ended.stderr) == (f"{errno.EAGAIN}\n3600\n0\n", "")
 

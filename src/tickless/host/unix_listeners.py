@@ -42,10 +42,32 @@ def address_of(task: Tracee, address: bytes) -> Address | None:
     if path[0] == 0:
         return path
     try:
-        status = os.stat(locate(task, AT_FDCWD, path.partition(b"\0")[0]))
+        file = os.open(locate(task, AT_FDCWD, path.partition(b"\0")[0]), os.O_PATH | os.O_CLOEXEC)
     except OSError:
         return None
-    return status.st_ino & 0xFFFFFFFF, os.major(status.st_dev) << 20 | os.minor(status.st_dev)
+    try:
+        return os.fstat(file).st_ino & 0xFFFFFFFF, _device(task, file)
+    except OSError:
+        return None
+    finally:
+        os.close(file)
+
+
+def _device(task: Tracee, file: int) -> int:
+    """The device of the mount that a file is in, which of an overlay is not st_dev. proc_pid_mountinfo(5)."""
+    with open(f"/proc/self/fdinfo/{file}") as info:
+        mount = next(line.split()[1] for line in info if line.startswith("mnt_id:"))
+    with open(f"/proc/{task.tid}/mountinfo") as mounts:
+        found = next((fields[2] for fields in map(str.split, mounts) if fields[0] == mount), None)
+    if found is None:  # the task's root is below the mount
+        return _encoded(os.fstat(file).st_dev)
+    major, minor = map(int, found.split(":"))
+    return _encoded(os.makedev(major, minor))
+
+
+def _encoded(device: int) -> int:
+    """The kernel's own encoding of a device: 12 bits and 20."""
+    return os.major(device) << 20 | os.minor(device)
 
 
 def is_full(address: Address) -> bool:
