@@ -149,6 +149,22 @@ MUTANTS = (
         ("epoll",),
     ),
     Mutant(
+        "an exclusive interest uses up an event only if somebody waits for its epoll",
+        "epoll_ctl(2)",
+        "epoll_interest.py",
+        "return not self.exclusive or (waited_for and self._answers(events))",
+        "return True",
+        ("exclusive",),
+    ),
+    Mutant(
+        "of exclusive interests one is told",
+        "epoll_ctl(2)",
+        "epoll_interest.py",
+        "self.exclusive = bool(events & EPOLLEXCLUSIVE)",
+        "self.exclusive = False",
+        ("exclusive", "epoll"),
+    ),
+    Mutant(
         "a closed file leaves the interest list",
         "epoll(7)",
         "file.py",
