@@ -248,7 +248,9 @@ def _traced_child() -> Iterator[int]:
 
 def _call(number: int | None, *arguments: object) -> int:
     """A system call. Raises: OSError."""
-    result: int = _libc.syscall(number, *arguments)
+    # Whole registers: a C int on the stack, where the last of six goes, has anything in its upper half.
+    whole = [ctypes.c_long(argument) if isinstance(argument, int) else argument for argument in arguments]
+    result: int = _libc.syscall(number, *whole)
     if result < 0:
         error = ctypes.get_errno()
         raise OSError(error, os.strerror(error))
