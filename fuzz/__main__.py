@@ -21,7 +21,7 @@ from fuzz.shrink import shrink
 from fuzz.tally import Tally
 
 STORED = Path(__file__).parent / "disagreements"
-BATCH = 400
+BATCH = 600
 
 
 def main() -> int:
@@ -83,6 +83,7 @@ def run(count: int, seed: int, limit: int) -> list[Disagreement]:
         for script, outcome in zip(scripts, result.outcomes, strict=True):
             if outcome is not None:
                 tally.add(script, outcome)
+        print(f"\r{agreed:,} agree, {len(found)} do not", end="", file=sys.stderr, flush=True)
         if len(found) >= limit:
             break
     seconds = time.monotonic() - begun

@@ -17,11 +17,11 @@ SOURCES = ROOT / "fuzz" / "c"
 INTERPRETER = ROOT / "build" / "fuzz" / "interpreter"
 TICKLESS = [str(Path(sys.executable).parent / "tickless"), "run", "-q", "--no-external", "--"]
 # Real units, each longer than the one before: a machine that is too late for one measures again with the next.
-NATIVE_UNITS_US = (4_000, 20_000, 100_000)
+NATIVE_UNITS_US = (4_000, 40_000, 400_000)
 VIRTUAL_UNIT_US = 1_000_000
 LATE = "late"
-NATIVE_PROCESSES = 4
-SECONDS_PER_SCRIPT = 5
+NATIVE_PROCESSES = 8
+SECONDS_PER_SCRIPT = 20
 
 # What a script printed, a line for each step that has something to tell.
 Outcome = tuple[str, ...]

@@ -117,7 +117,7 @@ static void settle(void) {
         if (changed)
             usleep(50); // a death is seen before its signal is sent
         else if (!calm)
-            sched_yield();
+            usleep(10); // on a busy machine sched_yield would give a whole time slice away
     }
 }
 
@@ -149,8 +149,6 @@ static void give_turn(int number, struct player *player) {
     player->state = CALLING;
     __atomic_add_fetch(&player->turn, 1, __ATOMIC_SEQ_CST);
     SYS(SYS_futex, &player->turn, FUTEX_WAKE, 1);
-    for (int i = 0; spins && i < 200 && player->state == CALLING; i++)
-        sched_yield();
 }
 
 static void advance(void) {
@@ -192,7 +190,7 @@ static void stage_script(int number) {
         play(main);
     }
     while (main->state != IDLE)
-        sched_yield();
+        usleep(10);
     settle();
     perform_script(number);
     for (int i = 0; i < TASKS; i++) {
