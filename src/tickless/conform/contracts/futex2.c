@@ -55,15 +55,9 @@ static void *wait_for_bit_two(void *unused)
     return (void *)wait_on(0, 2, U32 | PRIVATE, NULL, 0);
 }
 
-static void need(int call)
-{
-    if (syscall(call, NULL, 0, 0, NULL, 0, 0) < 0 && errno == ENOSYS)
-        not_here(call == WAITV ? "futex_waitv: Linux 5.16" : "futex_wake and its kin: Linux 6.7");
-}
-
 RULE(wake_arguments, "futex_wake(2)", "EINVAL for no bits, bits beyond 32, another size, unknown flags; then for an odd address")
 {
-    need(WAKE);
+    since(6, 7);
     SEE(wake(words, 1, 1, U32));
     SEE(wake(words, 0, 1, U32));
     SEE(wake(words, 1L << 32, 1, U32));
@@ -76,7 +70,7 @@ RULE(wake_arguments, "futex_wake(2)", "EINVAL for no bits, bits beyond 32, anoth
 
 RULE(wait_arguments, "futex_wait(2)", "EINVAL for a value beyond 32 bits and for no bits; a mismatch is EAGAIN")
 {
-    need(WAIT);
+    since(6, 7);
     SEE(wait_on(1, 1, U32, NULL, 0));
     SEE(wait_on(1L << 32, 1, U32, NULL, 0));
     SEE(wait_on(1, 0, U32, NULL, 0));
@@ -85,7 +79,7 @@ RULE(wait_arguments, "futex_wait(2)", "EINVAL for a value beyond 32 bits and for
 
 RULE(wait_clock, "futex_wait(2)", "the clock is looked at only with a time-out, before the time; a past instant is ETIMEDOUT")
 {
-    need(WAIT);
+    since(6, 7);
     SEE(wait_on(1, 1, U32, NULL, 7));
     SEE(wait_on(1, 1, U32, &PAST, 7));
     SEE(wait_on(1, 1, U32, (void *)16, 7));
@@ -98,7 +92,7 @@ RULE(wait_clock, "futex_wait(2)", "the clock is looked at only with a time-out, 
 RULE(wait_not_before, "futex_wait(2)", "a wait ends not before its instant, on either clock, and with EINTR for a handler")
 {
     static const int clocks[] = {CLOCK_MONOTONIC, CLOCK_REALTIME};
-    need(WAIT);
+    since(6, 7);
     for (int i = 0; i < 2; i++) {
         int64_t at = now_ns(clocks[i]) + 5 * MS;
         struct timespec until = {at / SECOND, at % SECOND};
@@ -111,7 +105,6 @@ RULE(wait_not_before, "futex_wait(2)", "a wait ends not before its instant, on e
 RULE(waitv_arguments, "futex_waitv(2)", "EINVAL for no waits, more than 128, flags and a null pointer; a bad one is EFAULT after the time")
 {
     struct waitv good = on(words, 0, U32);
-    need(WAITV);
     SEE(waitv(&good, 0, 0, NULL, 0));
     SEE(waitv(NULL, 1, 0, NULL, 0));
     SEE(waitv(&good, 129, 0, NULL, 0));
@@ -126,7 +119,6 @@ RULE(waitv_entries, "futex_waitv(2)", "EINVAL for reserved bits, a large value, 
     struct waitv reserved = on(words, 0, U32), large = on(words, 1L << 32, U32), odd = on((char *)words + 1, 0, U32);
     struct waitv size = on(words, 0, 3), flag = on(words, 0, U32 | 0x10), nowhere = on((void *)16, 0, U32);
     reserved.reserved = 1;
-    need(WAITV);
     SEE(waitv(&reserved, 1, 0, NULL, 0));
     SEE(waitv(&large, 1, 0, NULL, 0));
     SEE(waitv(&odd, 1, 0, NULL, 0));
@@ -138,7 +130,6 @@ RULE(waitv_entries, "futex_waitv(2)", "EINVAL for reserved bits, a large value, 
 RULE(waitv_values, "futex_waitv(2)", "EAGAIN if one word is another; ETIMEDOUT for a past instant")
 {
     struct waitv two[2] = {on(words, 0, U32), on(words, 1, U32)};
-    need(WAITV);
     SEE(waitv(two, 2, 0, NULL, 0));
     SEE(waitv(two, 1, 0, &PAST, CLOCK_MONOTONIC));
     SEE(waitv(two, 1, 0, &PAST, CLOCK_REALTIME));
@@ -149,7 +140,7 @@ RULE(waitv_tells_which, "futex_waitv(2)", "it tells which word was woken, and wa
 {
     pthread_t thread;
     void *result;
-    need(WAKE);
+    since(6, 7);
     pthread_create(&thread, NULL, wait_for_three, NULL);
     await_waiter(&words[2]);
     SEE(wake(&words[1], 1, 0, U32 | PRIVATE));
@@ -163,7 +154,7 @@ RULE(bits_and_old_wakes, "futex_wake(2)", "a wake finds who has a bit in common,
 {
     pthread_t thread;
     void *result;
-    need(WAKE);
+    since(6, 7);
     pthread_create(&thread, NULL, wait_for_bit_two, NULL);
     await_waiter(words);
     SEE(wake(words, 1, 1, U32 | PRIVATE));
@@ -176,7 +167,7 @@ RULE(bits_and_old_wakes, "futex_wake(2)", "a wake finds who has a bit in common,
 RULE(requeue_arguments, "futex_requeue(2)", "EINVAL for flags, a null pointer and negative counts, which come after a bad array; EAGAIN")
 {
     struct waitv two[2] = {on(words, 0, U32), on(words + 1, 1, U32)};
-    need(REQUEUE);
+    since(6, 7);
     SEE(syscall(REQUEUE, two, 0, 1, 1));
     SEE(syscall(REQUEUE, two, 1, 1, 1));
     SEE(syscall(REQUEUE, NULL, 0, 1, 1));
@@ -192,7 +183,7 @@ RULE(requeue_moves, "futex_requeue(2)", "a moved waiter is found at the other wo
     struct waitv move[2] = {on(words, 0, U32 | PRIVATE), on(&words[3], 9, U32 | PRIVATE)};
     pthread_t thread;
     void *result;
-    need(REQUEUE);
+    since(6, 7);
     pthread_create(&thread, NULL, wait_for_bit_two, NULL);
     await_waiter(words);
     SEE(syscall(REQUEUE, move, 0, 0, 1));
