@@ -244,7 +244,7 @@ def test_host_and_own_events_take_turns_in_going_first(watcher: Watcher) -> None
 
 
 def test_one_wait_tells_of_all_host_events(watcher: Watcher) -> None:
-    """tests/linux/epoll_and_sockets.c: up to maxevents, of however many files."""
+    """The contract mixed_files: up to maxevents, of however many files."""
     host = with_host_files(watcher.task)
     watcher.control(EPOLL_CTL_ADD, watcher.open(FakeHostFile()), EPOLLIN)
     fd = watcher.watch(FakeFile(EPOLLIN), EPOLLIN)
