@@ -6,12 +6,11 @@ import os
 import subprocess
 from collections.abc import Sequence
 
-from suites import cpython, pypi, stress_ng, systemd
+from suites import cpython, libraries, pypi, stress_ng, systemd
 from suites.model import Family
 
-FAMILIES: dict[str, Family] = {
-    family.name: family for family in (cpython.FAMILY, systemd.FAMILY, stress_ng.FAMILY, pypi.FAMILY)
-}
+MODULES = (cpython, systemd, stress_ng, pypi, libraries)
+FAMILIES: dict[str, Family] = {module.FAMILY.name: module.FAMILY for module in MODULES}
 
 
 def prepare(family: Family) -> None:

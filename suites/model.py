@@ -55,6 +55,7 @@ class Piece:
     limit_s: float = 300  # of real time, natively and under tickless
     outside: tuple[str, ...] = ()  # starts what follows it; stays outside of tickless
     environment: Mapping[str, str] = field(default_factory=dict)
+    options: tuple[str, ...] = ()  # of tickless
 
 
 @dataclass(frozen=True)

@@ -43,7 +43,7 @@ class Compared:
 
 def compare(piece: Piece, folder: Path) -> Compared:
     native = run(piece, folder / "native", [])
-    options = ["--quiet", f"--timeout={piece.limit_s:.0f}s"]
+    options = ["--quiet", f"--timeout={piece.limit_s:.0f}s", *piece.options]
     virtual = run(piece, folder / "tickless", [str(TICKLESS), "run", *options, "--"])
     return Compared(piece, piece.read(native), piece.read(virtual), native.real_s, virtual.real_s)
 
