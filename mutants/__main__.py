@@ -14,7 +14,8 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from mutants.catalogue import MUTANTS, Mutant
+from mutants.catalogue import MUTANTS
+from mutants.mutant import Mutant
 from mutants.trial import Trial, Verdict
 
 PAGE = Path(__file__).parent.parent / "docs" / "mutants.md"
@@ -22,7 +23,7 @@ INTRODUCTION = """\
 # Broken rules, and who notices
 
 Written on {date} by `make mutants`: {count} rules of the kernel, broken one at a time in a copy of the package, by the
-changes in [`mutants/catalogue.py`](../mutants/catalogue.py). For each the [contracts](contracts.md) run on the virtual
+changes in [`mutants/`](../mutants/). For each the [contracts](contracts.md) run on the virtual
 clock, those about its page first, until one shows something else than on Linux. {caught} of {count} are caught.
 
 """

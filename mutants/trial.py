@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import tickless
-from mutants.catalogue import Mutant
+from mutants.mutant import Mutant
 from tickless.conform.building import build, cache_folder, compiler
 from tickless.conform.rules import Contract, all_contracts
 from tickless.conform.running import Seen, compare, run
