@@ -128,13 +128,20 @@ RULE(relative_links, "readlinkat(2)", "by way of a folder's descriptor, /dev/fd,
     waitpid(child, NULL, 0);
 }
 
-RULE(eventfd_info, "proc_pid_fdinfo(5)", "the count of an eventfd, in hexadecimal, flags in octal, whether it is a semaphore")
+RULE(eventfd_info, "proc_pid_fdinfo(5)", "the count of an eventfd, in hexadecimal, flags in octal")
 {
     int fd = eventfd(0xff, EFD_NONBLOCK | EFD_SEMAPHORE | EFD_CLOEXEC);
-    show_fdinfo(fd, "pos flags eventfd-count eventfd-semaphore");
+    show_fdinfo(fd, "pos flags eventfd-count");
     read(fd, bytes, 8);
     fcntl(fd, F_SETFL, 0);
     show_fdinfo(fd, "pos flags eventfd-count");
+}
+
+RULE(eventfd_kind, "proc_pid_fdinfo(5)", "whether an eventfd is a semaphore")
+{
+    since(6, 5);
+    show_fdinfo(eventfd(0xff, EFD_SEMAPHORE), "eventfd-semaphore");
+    show_fdinfo(eventfd(0xff, 0), "eventfd-semaphore");
 }
 
 RULE(timerfd_info, "proc_pid_fdinfo(5)", "clock, ticks that nobody has read, flags of the setting, and what is left of a timerfd")
