@@ -211,14 +211,15 @@ def test_a_program_that_is_stopped_from_outside_may_be_continued_from_there(tmp_
     script = 'trap "echo got it; exit 7" USR1; echo $$; while :; do sleep 1000000h; done'
     with running(tickless(["bash", "-c", script], ["--clock", "real"]), tmp_path / "run") as process:
         pid = int(next_line(process))
+        while not (children := [other for other in processes_of(tmp_path / "run") if parent_of(other) == pid]):
+            time.sleep(0.01)
         os.kill(pid, signal.SIGSTOP)
         time.sleep(0.3)  # long enough to be called a deadlock
         os.kill(pid, signal.SIGUSR1)
         os.kill(pid, signal.SIGCONT)
 
         assert process.poll() is None
-        (child,) = [other for other in processes_of(tmp_path / "run") if parent_of(other) == pid]
-        os.kill(child, signal.SIGTERM)  # the shell runs its trap when that has ended
+        os.kill(children[0], signal.SIGTERM)  # the shell runs its trap when that has ended
         assert next_line(process) == "got it\n"
         assert process.wait(LIMIT_S) == 7
 
