@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
@@ -35,7 +36,10 @@ def build() -> None:
         return
     INTERPRETER.parent.mkdir(parents=True, exist_ok=True)
     options = ["-O2", "-Wall", "-Wextra", "-Werror", "-std=gnu17"]
-    subprocess.run(["gcc", *options, "-o", INTERPRETER, *sources], check=True)
+    # Several may build it at once: the rename makes the last one win whole.
+    unfinished = INTERPRETER.with_suffix(f".{os.getpid()}")
+    subprocess.run(["gcc", *options, "-o", unfinished, *sources], check=True)
+    unfinished.rename(INTERPRETER)
 
 
 def run_natively(scripts: Sequence[Script]) -> list[Outcome | None]:

@@ -249,6 +249,9 @@ class ModelOfCalls(Model):
         files = {file for file, _ in wants if file is not None}
         if self.conflicts(task, self.closure(set(files)), set()):
             return SKIPPED
+        # Whoever does not wait for EPOLLIN is not woken by it, and does not look at the epoll, as the model would.
+        if any(isinstance(file, Watcher) and not wanted & EPOLLIN for file, wanted in wants):
+            return SKIPPED
 
         def attempt() -> Answer:
             found = [POLLNVAL if file is None else file.ready(task) & wanted for file, wanted in wants]
@@ -271,15 +274,20 @@ class ModelOfCalls(Model):
 
     def queue(self, task: ModelTask, signo: int, value: int) -> Answer:
         open_to = self.open_to(signo)
-        waiting = [other for other in self.tasks if other.sleep and "signals" in self.closure(other.sleep.waits_for)]
+        waiting = [other for other in self.tasks if self._waits_for_signals(other)]
         if len(open_to) > 1 or (open_to and any(other not in open_to for other in waiting)):
             return SKIPPED
         self._send(self.shared, signo, value)
         return 0
 
     def tgqueue(self, task: ModelTask, target: int, signo: int, value: int) -> Answer:
+        if sum(1 for other in self.tasks if self._waits_for_signals(other)) > 1:
+            return SKIPPED  # who looks first at a common epoll takes off its ready list what is not for it
         self._send(self.tasks[target].pending, signo, value)
         return 0
+
+    def _waits_for_signals(self, task: ModelTask) -> bool:
+        return task.sleep is not None and "signals" in self.closure(task.sleep.waits_for)
 
     def _send(self, pending: list[tuple[int, int]], signo: int, value: int) -> None:
         if signo < QUEUED_FROM and any(other == signo for other, _ in pending):

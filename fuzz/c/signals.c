@@ -120,10 +120,20 @@ RUN(kill) {
         say_result(me, result);
 }
 
+// Of two that sleep for an epoll with a signalfd, who looks first takes off its ready list what is not for it.
+static bool may_tell_one(struct player *me, const struct player *target) {
+    int waiting = 0;
+    for (int i = 0; i < TASKS; i++)
+        waiting += stage->players[i].state == CALLING && stage->players[i].waits_for & SIGNALS_OF(target->process);
+    if (waiting > 1)
+        say(me, " %d:skipped", NUMBER_OF(me));
+    return waiting < 2;
+}
+
 RUN(tgkill) {
     UNUSED;
     struct player *target = target_of(me, args[0], args[1], args[1] == SIGKILL);
-    if (target)
+    if (target && may_tell_one(me, target))
         say_result(me, SYS(SYS_tgkill, target->pid, target->tid, args[1]));
 }
 

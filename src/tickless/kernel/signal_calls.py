@@ -45,7 +45,7 @@ from tickless.kernel.outcome import PASS_ON, Answer, Blocked, Result
 from tickless.kernel.own_signals import OwnSignals, SigAction
 from tickless.kernel.process import find_group, process_group_of
 from tickless.kernel.registry import UNTRAPPED, ArgumentTest, syscall
-from tickless.kernel.signals import ends_by_default, is_about_to_end, pending_mask, pop_pending_masked, send_signal
+from tickless.kernel.signals import ends_by_default, pending_mask, pop_pending_masked, send_signal, who_ends
 from tickless.kernel.timespec import read_timespec
 from tickless.kernel.wait_queue import sleep_masked, sleep_until
 
@@ -89,7 +89,7 @@ def send(sender: Task, group: ThreadGroup, info: SigInfo, thread: Task | None = 
 
 def _answer_after_sending(sender: Task) -> Result:
     """0, unless the signal has ended or stopped the sender itself: another thread that takes it has its turn later."""
-    if len(sender.group.threads) > 1 and is_about_to_end(sender.group):
+    if len(sender.group.threads) > 1 and who_ends(sender.group) not in (None, sender):
         return cast(Blocked, sleep_until(sender, (), lambda: None, signalable=False))
     return answer_when_continued(sender, 0)
 

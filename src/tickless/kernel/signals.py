@@ -251,13 +251,13 @@ def ends_by_default(task: Task, mask: int) -> int:
     return mask & TERMINATING & ~task.signals.caught() & ~task.signals.ignored()
 
 
-def is_about_to_end(group: ThreadGroup) -> bool:
-    """Whether a thread is about to take a signal that ends the process."""
+def who_ends(group: ThreadGroup) -> Task | None:
+    """The thread that is about to take a signal which ends the process."""
     for thread in group.threads:
         deliverable = (thread.pending.mask | group.pending.mask) & ~effective_mask(thread)
         if deliverable and ends_by_default(thread, deliverable):
-            return True
-    return False
+            return thread
+    return None
 
 
 def retarget_shared_pending(group: ThreadGroup) -> None:
