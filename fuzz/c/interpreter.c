@@ -7,7 +7,7 @@
 
 struct stage *stage;
 static bool spins; // natively: look at the tasks' states; else sleep, which ends when nobody can go on
-static int stat_files[TASKS];
+static int stat_files[TASKS], syscall_files[TASKS];
 static long long begun_ns, elapsed_units, latest_ns;
 static int ruler_pid;
 // Virtual time in which every task that can go on does so.
@@ -67,19 +67,29 @@ static void sleep_until_ns(long long at_ns) {
         ;
 }
 
-// R, S, Z and so on; X if the task is gone.
+// The start of a file of the task in /proc, which stays open in `*file`; its length, not above 0 if the task is gone.
+static int look_up(int *file, int index, const char *name, char *text, int size) {
+    if (*file < 0) {
+        snprintf(text, size, "/proc/%d/task/%d/%s", stage->players[index].pid, stage->players[index].tid, name);
+        *file = open(text, O_RDONLY | O_CLOEXEC);
+    }
+    int length = pread(*file, text, size - 1, 0);
+    if (length > 0)
+        text[length] = 0;
+    return length;
+}
+
+// R, S, Z and so on; X if the task is gone. Calls say that they sleep before they look whether they have to: S counts
+// only once the task is off its CPU and waits for none, which is what Linux tells a call's number for.
 static char kernel_state(int index) {
     char text[256], *end;
-    if (stat_files[index] < 0) {
-        snprintf(text, sizeof text, "/proc/%d/task/%d/stat", stage->players[index].pid, stage->players[index].tid);
-        stat_files[index] = open(text, O_RDONLY | O_CLOEXEC);
-    }
-    int length = pread(stat_files[index], text, sizeof text - 1, 0);
-    if (length <= 0)
+    if (look_up(&stat_files[index], index, "stat", text, sizeof text) <= 0 || !(end = strrchr(text, ')')))
         return 'X';
-    text[length] = 0;
-    end = strrchr(text, ')');
-    return end ? end[2] : 'X';
+    char state = end[2];
+    if (state != 'S' || !spins)
+        return state;
+    bool runs = look_up(&syscall_files[index], index, "syscall", text, sizeof text) > 0 && text[0] == 'r';
+    return runs ? 'R' : state;
 }
 
 // Whether all tasks sleep or are dead; `changed` if one was seen to have moved.
@@ -181,7 +191,7 @@ static void perform_script(int number) {
 
 static void stage_script(int number) {
     for (int i = 0; i < TASKS; i++)
-        stat_files[i] = -1;
+        stat_files[i] = syscall_files[i] = -1;
     fflush(stdout);
     struct player *main = &stage->players[0];
     int pid = SYS(SYS_clone, SIGCHLD);
@@ -198,6 +208,8 @@ static void stage_script(int number) {
             kill(stage->players[i].pid, SIGKILL);
         if (stat_files[i] >= 0)
             close(stat_files[i]);
+        if (syscall_files[i] >= 0)
+            close(syscall_files[i]);
     }
     while (waitpid(-1, NULL, __WALL) > 0)
         ;

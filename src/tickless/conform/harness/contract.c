@@ -184,8 +184,10 @@ static void on_limit(int signo)
 static void start_afresh(void)
 {
     sigset_t none;
+    // Of the kernel: a libc would leave out the signals of its own, which make(1) ignores.
+    char by_default[64] = {0};
     for (int signo = 1; signo <= SIGRTMAX; signo++)
-        signal(signo, SIG_DFL);
+        syscall(SYS_rt_sigaction, signo, by_default, NULL, 8);
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
     umask(022);
