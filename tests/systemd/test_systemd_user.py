@@ -31,7 +31,9 @@ START = 1_767_225_600 * SECOND  # 2026-01-01 00:00:00 UTC, CLOCK_REALTIME when a
 # What libsystemd may let a timer be late by, unless it is told otherwise: sd_event_add_time(3).
 ACCURACY = 250 * MS
 # How long it may take from there until a service writes its time: what calls cost.
-COST = 2 * MS
+COST = 1 * MS
+# The same for what is started with the manager, which looks around on this machine before.
+START_COST = 2 * MS
 
 
 def systemd_user(units: str, folder: Path, *prefix: str, user: int = 0, limit_s: float = 60) -> tuple[Ended, str]:
@@ -118,7 +120,8 @@ def test_timers_restarts_and_watchdogs_are_on_time(
 
     # Started with the manager, and RestartSec=700ms after each failure.
     second = wake_up(700 * MS, stagger)
-    assert_instants(flaky, [0, second, wake_up(second + 700 * MS, stagger)])
+    assert 0 <= flaky[0] < START_COST
+    assert_instants(flaky[1:], [second, wake_up(second + 700 * MS, stagger)])
     # Three keep-alives at 0.5 s and WatchdogSec=1s; again RestartSec=500ms after that.
     killed = wake_up(2500 * MS, stagger)
     assert_instants(watchdog, [killed, wake_up(wake_up(killed + 500 * MS, stagger) + 2500 * MS, stagger)])
