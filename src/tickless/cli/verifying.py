@@ -22,6 +22,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 import click
 
+from tickless.abi.siginfo import SI_KERNEL
 from tickless.cli.json_report import fields_of_comparison
 from tickless.cli.running import FAILED, STDERR, Failed, finish, leave, run_once
 from tickless.cli.say import say, say_plainly
@@ -40,7 +41,6 @@ OUTPUTS = {STDOUT: "stdout", STDERR: "stderr"}
 PR_SET_PDEATHSIG = 1
 # These are for PROGRAM, and handed on; but what a terminal's key sends has reached the run as well.
 HANDED_ON = (signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2)
-SI_KERNEL = 0x80  # of whom a signal is that a terminal sends: sigaction(2)
 
 
 @dataclass(frozen=True)
@@ -179,7 +179,7 @@ def _hand_on_until_end(pid: int, heeded: Sequence[int]) -> list[int]:
         info = signal.sigwaitinfo([*heeded, signal.SIGCHLD])
         if info.si_signo != signal.SIGCHLD:
             received.append(info.si_signo)
-            if info.si_code != SI_KERNEL:
+            if info.si_code != SI_KERNEL:  # of whom a signal is that a terminal sends: sigaction(2)
                 os.kill(pid, info.si_signo)
     return received
 

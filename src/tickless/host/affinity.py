@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, cast
 
+from tickless.abi.capability import CAP_SYS_NICE
 from tickless.abi.errno import EINVAL, EPERM
 from tickless.abi.types import Address, Pid, Size
 from tickless.host.namespaces import credentials
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
     from tickless.host.tracee import Tracee
     from tickless.kernel.task import Task
 
-CAP_SYS_NICE = 23
 WORD = 8  # bytes
 MOST_CPUS = 8192  # of a Linux for x86-64
 

@@ -7,7 +7,6 @@ the clock does not jump.
 
 from __future__ import annotations
 
-import time
 from contextlib import suppress
 from functools import partial
 from struct import Struct
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING, cast
 
 from tickless.abi.errno import EFAULT, EINTR, EINVAL
 from tickless.abi.types import S64, Address, TimespecPtr
+from tickless.host.patience import Patience
 from tickless.kernel.errors import Errno
 from tickless.kernel.outcome import PASS_ON, Result
 from tickless.kernel.registry import syscall, unserved
@@ -39,7 +39,6 @@ IOCB_FLAG_RESFD = 1
 MOST_OPERATIONS = 0x10000
 # Real time that operations may take while nothing else happens.
 PATIENCE_S = 0.5
-LOOK_S = 0.0005
 REASON = "operations of the disk"
 
 VIRTUAL_FILE = unserved("TL131", "asynchronous I/O on a file of tickless, or telling an eventfd of it", EINVAL)
@@ -85,8 +84,9 @@ class AsynchronousIo:
     """The contexts of a run that were heard of."""
 
     def __init__(self, idle: Idle) -> None:
-        self._idle = idle
         self._rings: dict[tuple[AddressSpace, int], Ring] = {}
+        self._patience = Patience(idle, REASON, PATIENCE_S)
+        self._left = 0  # operations that were under way at the last look
         self.waits = False  # somebody waits for completions
 
     def ring(self, task: Tracee, context: int) -> Ring | None:
@@ -104,29 +104,21 @@ class AsynchronousIo:
 
     def hold(self) -> bool:
         """Nobody has anything to do: wait a moment for the disk, if somebody waits for it."""
-        rings = [ring for ring in self._rings.values() if ring.waiting and ring.under_way]
-        start = time.monotonic()
-        while rings and time.monotonic() - start < PATIENCE_S:
-            before = [ring.under_way for ring in rings]
-            if self._idle.supervisor.retry() or self._idle.supervisor.poll_host(LOOK_S):
-                self._spent(start)
-                return True
-            with suppress(Errno):  # a context has gone, and its operations are not waited for long
-                for ring in rings:
-                    ring.available()
-            if [ring.under_way for ring in rings] != before:
-                start = self._spent(start)
-            rings = [ring for ring in rings if ring.under_way]
+        rings = [ring for ring in self._rings.values() if ring.waiting]
+        self.waits = bool(rings)
+        with suppress(Errno):  # a context has gone, and its operations are not waited for long
+            for ring in rings:
+                ring.available()
+        left = sum(ring.under_way for ring in rings)
+        if left != self._left:
+            self._left = left
+            self._patience.renew()
+        if left and self._patience.wait():
+            return True
         for ring in rings:
             ring.under_way = 0  # not what Linux has accepted, or a disk that does not answer: no longer waited for
-        self._spent(start)
-        self.waits = any(ring.waiting for ring in self._rings.values())
+        self._left = 0
         return False
-
-    def _spent(self, start: float) -> float:
-        now = time.monotonic()
-        self._idle.held_by[REASON] = self._idle.held_by.get(REASON, 0.0) + now - start
-        return now
 
 
 @syscall
@@ -155,8 +147,7 @@ def io_getevents(task: Task, ctx_id: Address, min_nr: S64, nr: S64, events: Addr
     ring = tracee.supervisor.idle.aio.ring(tracee, ctx_id)
     if ring is None or ring.available() >= min_nr:
         return PASS_ON
-    deadline_ns = None if span_ns is None else task.kernel.clock.now_ns + span_ns
-    return _sleep(tracee, ring, (min_nr, nr, events), deadline_ns)
+    return _sleep(tracee, ring, (min_nr, nr, events), task.kernel.clock.deadline_after(span_ns))
 
 
 @syscall

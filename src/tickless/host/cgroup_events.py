@@ -96,9 +96,10 @@ class CgroupEvents:
             now = time.monotonic()
         for watched in untold:
             watched.told = watched.read()
-        if now > start:
-            self._idle.held_by[REASON] = self._idle.held_by.get(REASON, 0.0) + now - start
-        return now > start
+        if now == start:
+            return False
+        self._idle.note_held(REASON, start)
+        return True
 
     def _untold(self) -> list[Watched]:
         untold = []

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import os
 import stat
-import time
 from collections.abc import Iterator
 from struct import Struct
 from typing import TYPE_CHECKING
 
 from tickless.abi.socket import SCM_RIGHTS, SOL_SOCKET
+from tickless.host.patience import Patience
 
 if TYPE_CHECKING:
     from tickless.host.idle import Idle
@@ -34,7 +34,7 @@ class Collecting:
         self._idle = idle
         self._sent: set[int] = set()  # inodes
         self.is_due = False  # something was closed since the worker was waited for
-        self._spent_s = 0.0  # real time that this has taken
+        self._patience = Patience(idle, REASON, PATIENCE_S)
 
     def note_sent(self, task: Task, control: bytes) -> None:
         """The task sends a message with this ancillary data."""
@@ -49,22 +49,17 @@ class Collecting:
     def note_close(self) -> None:
         """A number is closed, or a task has ended."""
         if self._sent:
-            self.is_due, self._spent_s = True, 0.0
+            self.is_due = True
+            self._patience.renew()
 
     def hold(self) -> bool:
         """Nobody has anything to do: wait a moment for the worker; False when it has had its time, or has no work."""
         self._sent &= _unix_sockets()
-        if not self._sent or self._spent_s > PATIENCE_S:
-            self.is_due = False
-            # What it has freed is heard now.
-            return bool(self._idle.supervisor.poll_host(0))
-        start = time.monotonic()
-        self._idle.supervisor.poll_host(0.001)
-        self._idle.supervisor.attention = True
-        spent_s = time.monotonic() - start
-        self._spent_s += spent_s
-        self._idle.held_by[REASON] = self._idle.held_by.get(REASON, 0.0) + spent_s
-        return True
+        if self._sent and self._patience.wait():
+            return True
+        self.is_due = False
+        # What it has freed is heard now.
+        return bool(self._idle.supervisor.poll_host(0))
 
 
 def descriptors_in(control: bytes) -> Iterator[int]:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import ctypes
 import fcntl
 import os
-from _socket import AF_INET, AF_INET6, AF_UNIX, SO_DOMAIN, SO_TYPE, SOCK_SEQPACKET, SOCK_STREAM, SOL_SOCKET, socket
+from _socket import AF_INET, AF_INET6, AF_UNIX, SO_DOMAIN, SO_TYPE, SOCK_SEQPACKET, SOCK_STREAM, SOL_SOCKET
 from typing import TYPE_CHECKING
 
 from tickless.abi.epoll import EPOLLOUT
 from tickless.abi.errno import EAGAIN, EALREADY, EINPROGRESS, EINTR, ERESTARTSYS
 from tickless.host.master import poll_one
+from tickless.host.sockets import socket_of
 from tickless.host.unix_listeners import Address, address_of, is_full
 from tickless.kernel.outcome import PASS_ON, Blocked, PassOn, Result
 from tickless.kernel.wait_queue import sleep_until
@@ -61,8 +62,8 @@ def _sleep_for_answer(task: Tracee, connection: _Connection, fd: int, timeout_ns
             task,
             (watch.queue,),
             connection.attempt,
-            _deadline_ns(task, timeout_ns),
-            interrupted_as=_interrupted_as(timeout_ns),
+            task.kernel.clock.deadline_after(timeout_ns),
+            interrupted_as=interrupted_as(timeout_ns),
         )
     finally:
         watch.close()
@@ -75,21 +76,17 @@ def _sleep_for_room(task: Tracee, ours: int, bound: Address, timeout_ns: int | N
         result = yield from task.supervisor.retries.sleep_until(
             task,
             lambda: None if is_full(bound) else 0,
-            _deadline_ns(task, timeout_ns),
-            interrupted_as=_interrupted_as(timeout_ns),
+            task.kernel.clock.deadline_after(timeout_ns),
+            interrupted_as=interrupted_as(timeout_ns),
         )
     finally:
         os.close(ours)
     return -EAGAIN if result is None else PASS_ON
 
 
-def _deadline_ns(task: Tracee, timeout_ns: int | None) -> int | None:
-    return None if timeout_ns is None else task.kernel.clock.now_ns + timeout_ns
-
-
-def _interrupted_as(timeout_ns: int | None) -> int:
-    """A call on a socket with a time-out is never restarted. signal(7)"""
-    return ERESTARTSYS if timeout_ns is None else EINTR
+def interrupted_as(limit_ns: int | None) -> int:
+    """What a signal makes of a call on a socket: with a time-out or deadline it is never restarted. signal(7)"""
+    return ERESTARTSYS if limit_ns is None else EINTR
 
 
 class _Connection:
@@ -122,10 +119,8 @@ class _Connection:
 def _kind_of(ours: int) -> tuple[int, int]:
     """The domain and the type of a socket; what is none will hear so from the host."""
     try:
-        one = socket(fileno=os.dup(ours))
+        one = socket_of(ours)
     except OSError:
         return -1, -1
-    try:
-        return one.getsockopt(SOL_SOCKET, SO_DOMAIN), one.getsockopt(SOL_SOCKET, SO_TYPE)
-    finally:
-        one.close()
+    with one as opened:
+        return opened.getsockopt(SOL_SOCKET, SO_DOMAIN), opened.getsockopt(SOL_SOCKET, SO_TYPE)

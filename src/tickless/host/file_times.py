@@ -30,9 +30,12 @@ if TYPE_CHECKING:
     from tickless.kernel.registry import Entry
     from tickless.kernel.task import Task
 
-# Calls that tell times, with the argument that says where.
-TELLING_STAT = {"stat": 1, "lstat": 1, "fstat": 1, "newfstatat": 2}
-TELLING_STATX = {"statx": 4}
+# Calls that tell times, with the argument that says where, and where the times are there.
+TELLING = {
+    **dict.fromkeys(("stat", "lstat", "fstat"), (1, STAT_TIMES)),
+    "newfstatat": (2, STAT_TIMES),
+    "statx": (4, STATX_TIMES),
+}
 # Calls that change the times of files that they name, or of the folders these are in.
 CHANGING_NAMED = (
     *("creat", "mkdir", "mkdirat", "mknod", "mknodat", "symlink", "symlinkat", "link", "linkat", "unlink", "unlinkat"),
@@ -47,7 +50,7 @@ CHANGING_OPEN = {
 }
 # Calls that open a file, with the argument that has the flags.
 OPENING = {"open": 1, "openat": 2}
-TRAPPED = frozenset((*TELLING_STAT, *TELLING_STATX, *CHANGING_NAMED, *CHANGING_OPEN, *OPENING))
+TRAPPED = frozenset((*TELLING, *CHANGING_NAMED, *CHANGING_OPEN, *OPENING))
 
 TIME = Struct("<qI")  # s and ns, as both structures begin a time
 # How long to wait before another look at the coarse clock, s. It ticks every 1 to 10 ms.
@@ -60,9 +63,8 @@ class FileTimes:
 
     def __init__(self, clock: Clock, idle: Idle) -> None:
         self._clock = clock
-        self._held_by = idle.held_by
-        pace = idle.pace
-        self._speed = pace.speed if pace is not None else 0.0  # of the virtual clock while an epoch lasts
+        self._idle = idle
+        self._speed = idle.pace.speed if idle.pace is not None else 0.0  # of the virtual clock while an epoch lasts
         self._real_ns: list[int] = []  # when each epoch began, by Linux's coarse clock
         self._virtual_ns: list[int] = []
         self._is_open = False
@@ -72,10 +74,8 @@ class FileTimes:
 
     def attend(self, table: list[Entry | None]) -> None:
         """See every call that changes or tells a time."""
-        for name, index in TELLING_STAT.items():
-            _wrap(table, name, partial(self._amending, index=index, offsets=STAT_TIMES))
-        for name, index in TELLING_STATX.items():
-            _wrap(table, name, partial(self._amending, index=index, offsets=STATX_TIMES))
+        for name, (index, offsets) in TELLING.items():
+            _wrap(table, name, partial(self._amending, index=index, offsets=offsets))
         for name in CHANGING_NAMED:
             _wrap(table, name, partial(self._noting, changes=_always))
         for name, index in CHANGING_OPEN.items():
@@ -98,7 +98,7 @@ class FileTimes:
         start, last_stamp_ns = time.monotonic(), time.time_ns()
         while time.clock_gettime_ns(CLOCK_REALTIME_COARSE) <= last_stamp_ns:
             time.sleep(LOOK_S)
-        self._held_by[REASON] = self._held_by.get(REASON, 0.0) + time.monotonic() - start
+        self._idle.note_held(REASON, start)
 
     def virtual_ns(self, real_ns: int) -> int:
         """What CLOCK_REALTIME showed when Linux set the stamp `real_ns`."""

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from tickless.abi.arch import ARCH
 from tickless.abi.numbers import number_of
 from tickless.abi.siginfo import SigInfo
-from tickless.abi.signal import signals_in
+from tickless.abi.signal import sigmask, signals_in
 from tickless.host import ptrace
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ class HostSignals:
     def refresh(self) -> None:
         """The host decides what is pending: setting SIG_IGN drops a signal, for one."""
         own, shared = self.host_pending()
-        taken = sum(1 << (signo - 1) for signo in self.consumed)
+        taken = sigmask(*self.consumed)
         for thread in self.task.group.threads:
             assert isinstance(thread.signals, HostSignals)
             taken |= thread.signals.silenced

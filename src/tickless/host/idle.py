@@ -12,6 +12,7 @@ from tickless.host.collecting import Collecting
 from tickless.host.in_flight import InFlight
 from tickless.host.master import is_readable
 from tickless.host.pace import Pace
+from tickless.host.patience import Patience
 from tickless.host.reach import Reach
 from tickless.kernel.clock import KTIME_MAX
 
@@ -40,6 +41,7 @@ class Idle:
         self.pace: Pace | None = None  # None: the clock jumps
         self.before_jump: Callable[[], object] | None = None
         self.held_by: dict[str, float] = {}  # what held the clock, s of real time
+        self._blocked = Patience(self, BLOCKED, BLOCKED_S)
         self.in_flight = InFlight(self)
         self.aio = AsynchronousIo(self)
         self.collecting = Collecting(self)
@@ -74,6 +76,12 @@ class Idle:
             self.before_jump()
         return self.supervisor.kernel.jump()
 
+    def note_held(self, reason: str, start: float) -> float:
+        """The clock was held since `start`, s of real time; return how long."""
+        held_s = time.monotonic() - start
+        self.held_by[reason] = self.held_by.get(reason, 0.0) + held_s
+        return held_s
+
     def _is_held(self) -> object:
         """Whether time must not go on yet. Most of what may hold it is seldom there, and asked only then."""
         supervisor, outside, cgroups = self.supervisor, self.supervisor.outside, self.supervisor.cgroup_events
@@ -84,7 +92,7 @@ class Idle:
             or (self.in_flight.written and self.in_flight.hold())
             or (self.collecting.is_due and self.collecting.hold())
             or (self.aio.waits and self.aio.hold())
-            or (supervisor.in_host and self._hold_for_blocked())
+            or (supervisor.in_host and self._blocked.wait())
         )
 
     def _keep_pace(self, pace: Pace) -> None:
@@ -104,17 +112,6 @@ class Idle:
             except (InterruptedError, FileNotFoundError):
                 supervisor.attention = True
                 return
-
-    def _hold_for_blocked(self) -> bool:
-        """A task blocks in the host: wait a moment of real time; False when that has held the clock long enough."""
-        spent = self.held_by.get(BLOCKED, 0.0)
-        if spent > BLOCKED_S:
-            return False
-        start = time.monotonic()
-        self.supervisor.poll_host(0.001)
-        self.supervisor.attention = True
-        self.held_by[BLOCKED] = spent + time.monotonic() - start
-        return True
 
     def _input_within(self, timeout_s: float) -> bool:
         """Wait for input from outside, if anybody watches for it."""

@@ -8,13 +8,13 @@ longer counts until some of it is sent.
 from __future__ import annotations
 
 import os
-import time
 from fcntl import ioctl
 from struct import Struct
 from typing import TYPE_CHECKING
 
 from tickless.abi.epoll import EPOLLHUP
 from tickless.host.master import poll_one
+from tickless.host.patience import Patience
 from tickless.host.terminals import is_terminal, settle
 from tickless.host.tracee import Tracee
 from tickless.kernel.task import DEAD
@@ -41,7 +41,7 @@ class InFlight:
         self._terminal_written = False
         self._stuck: dict[tuple[Tracee, int], int] = {}  # unsent bytes that have outlasted our patience
         self._since_ns = -1  # the virtual instant that is being held
-        self._spent_s = 0.0  # real time that this has taken
+        self._patience = Patience(idle, REASON, PATIENCE_S)
 
     def note_written(self, task: Task, fd: int, ours: int) -> None:
         """`task` writes to its fd, which is `ours` here."""
@@ -68,20 +68,12 @@ class InFlight:
             return bool(self._idle.supervisor.poll_host(0))
         now_ns = self._idle.supervisor.kernel.clock.now_ns
         if now_ns != self._since_ns:
-            self._since_ns, self._spent_s = now_ns, 0.0
-        if self._spent_s > PATIENCE_S:
-            self._stuck = unsent
-            return False
-        self._wait()
-        return True
-
-    def _wait(self) -> None:
-        start = time.monotonic()
-        self._idle.supervisor.poll_host(0.001)
-        self._idle.supervisor.attention = True
-        spent_s = time.monotonic() - start
-        self._spent_s += spent_s
-        self._idle.held_by[REASON] = self._idle.held_by.get(REASON, 0.0) + spent_s
+            self._since_ns = now_ns
+            self._patience.renew()
+        if self._patience.wait():
+            return True
+        self._stuck = unsent
+        return False
 
 
 def _unsent(task: Tracee, fd: int) -> int:

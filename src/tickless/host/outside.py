@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from tickless.abi.epoll import EPOLLIN
 from tickless.abi.siginfo import SI_USER, SigInfo
-from tickless.abi.signal import IGNORED_BY_DEFAULT, SIGCONT, STOPPING_BY_DEFAULT, sigmask
+from tickless.abi.signal import IGNORED_BY_DEFAULT, SIGCONT, STOPPING_BY_DEFAULT, sigmask, signals_in
 from tickless.host import ptrace
 from tickless.host.tracee import STOPPED, Tracee
 from tickless.kernel.signals import send_signal
@@ -28,8 +28,6 @@ JOB_CONTROL = STOPPING_BY_DEFAULT | sigmask(SIGCONT)
 KEYS = (signal.SIGINT, signal.SIGQUIT, signal.SIGTSTP)
 # Ticks (10 ms of real time each) between two looks for signals from other programs.
 LOOK_TICKS = 5
-
-
 # Signals to us that are meant for the program.
 PASSED_ON = (
     signal.SIGINT,
@@ -135,10 +133,11 @@ class Outside:
     def signal_program(self, signo: int, cause: str) -> None:
         """Send PROGRAM a signal, as a kill from outside would."""
         group = self.supervisor.life.main_group
-        if group is not None and group.threads:
-            self.supervisor.kernel.cause = cause
-            send_signal(group, SigInfo(signo, SI_USER, pid=os.getppid(), uid=os.getuid()))
-            self.supervisor.kernel.cause = ""
+        if group is None or not group.threads:
+            return
+        self.supervisor.kernel.cause = cause
+        send_signal(group, SigInfo(signo, SI_USER, pid=os.getppid(), uid=os.getuid()))
+        self.supervisor.kernel.cause = ""
 
     def time_out_after(self, timeout_ns: int) -> None:
         """End the run when it has taken that much real time."""
@@ -181,7 +180,7 @@ class Outside:
                 continue
             own, shared = task.signals.host_pending()
             known = task.pending.mask | group.pending.mask
-            new = (own | shared) & ~known & ~sum(1 << (signo - 1) for signo in task.signals.consumed)
+            new = (own | shared) & ~known & ~sigmask(*task.signals.consumed)
             blocked = task.signals.blocked()
             # Of a traced task the host keeps what it ignores pending as well, and drops it at the next stop.
             ignored = task.signals.ignored() | (IGNORED_BY_DEFAULT & ~task.signals.caught())
@@ -202,9 +201,8 @@ class Outside:
     def _interrupted(self, task: Tracee, new: int) -> None:
         """The task does not block it: its call ends, and the host delivers."""
         self.supervisor.kernel.cause = "signal from outside"
-        for signo in range(1, 65):
-            if new >> (signo - 1) & 1:
-                send_signal(task.group, OutsideSigInfo(signo), ring=False)
+        for signo in signals_in(new):
+            send_signal(task.group, OutsideSigInfo(signo), ring=False)
         self.supervisor.kernel.cause = ""
         if task.group.stopped_by:
             self.stopped.add(task.group)

@@ -16,10 +16,8 @@ from _socket import (  # `import socket` takes 20 times as long
     SO_TYPE,
     SOCK_STREAM,
     SOL_SOCKET,
-    socket,
 )
 from collections.abc import Callable, Generator
-from contextlib import closing
 from struct import Struct
 from typing import TYPE_CHECKING
 
@@ -31,6 +29,8 @@ from tickless.abi.numbers import number_of
 from tickless.abi.siginfo import SI_USER
 from tickless.abi.signal import SIGPIPE
 from tickless.abi.socket import MSG_DONTWAIT, MSG_NOSIGNAL, MSG_PEEK, MSG_WAITALL
+from tickless.host.sockets import socket_of
+from tickless.host.task_state import status_of
 from tickless.kernel.errors import Errno
 from tickless.kernel.memory import UIO_MAXIOV, UserBuffer, read_iovec
 from tickless.kernel.outcome import Blocked
@@ -55,7 +55,7 @@ def is_stream(ours: int) -> bool:
     mode = os.fstat(ours).st_mode
     if not stat.S_ISSOCK(mode):
         return stat.S_ISFIFO(mode)
-    with _socket(ours) as one:
+    with socket_of(ours) as one:
         return one.getsockopt(SOL_SOCKET, SO_TYPE) == SOCK_STREAM
 
 
@@ -76,7 +76,7 @@ def in_pieces(task: Tracee, ours: int, events: int) -> Pieces | None:
     if events == EPOLLIN:
         waits_for_all = flags & (MSG_WAITALL | MSG_PEEK) == MSG_WAITALL
         return FromSocket(task, ours, buffer, flags & ~MSG_WAITALL) if waits_for_all else None
-    with _socket(ours) as one:
+    with socket_of(ours) as one:
         fits = buffer.size <= one.getsockopt(SOL_SOCKET, SO_SNDBUF) // 4
         is_unix = one.getsockopt(SOL_SOCKET, SO_DOMAIN) == AF_UNIX
     return None if fits else ToSocket(task, ours, buffer, flags, _credentials_of(task) if is_unix else b"")
@@ -154,7 +154,7 @@ class ToSocket(Pieces):
 
     def move(self) -> int:
         data = self._next()
-        with _socket(self.ours) as to:
+        with socket_of(self.ours) as to:
             try:
                 return to.sendmsg([data], self.ancillary, self.flags | MSG_NOSIGNAL)
             except PermissionError:
@@ -166,7 +166,7 @@ class FromSocket(Pieces):
     """recv(2) with MSG_WAITALL."""
 
     def move(self) -> int:
-        with _socket(self.ours) as source:
+        with socket_of(self.ours) as source:
             data = source.recv(min(PIECE, self.buffer.size - self.done), self.flags)
         return self.buffer.copy_out(data, self.done)
 
@@ -174,7 +174,7 @@ class FromSocket(Pieces):
 def is_shut(ours: int) -> bool:
     """Whether a unix stream socket may not be written to any more, which poll(2) does not tell while it is full."""
     try:
-        with _socket(ours) as one:
+        with socket_of(ours) as one:
             if one.family == AF_UNIX and one.type == SOCK_STREAM:
                 one.send(b"", MSG_DONTWAIT | MSG_NOSIGNAL)
     except BrokenPipeError:
@@ -182,10 +182,6 @@ def is_shut(ours: int) -> bool:
     except OSError:
         return False  # no socket, or one that is not connected
     return False
-
-
-def _socket(ours: int) -> closing[socket]:
-    return closing(socket(fileno=os.dup(ours)))
 
 
 def _open_again(ours: int) -> int:
@@ -206,11 +202,10 @@ def _may_write_to(ours: int) -> bool:
 def _credentials_of(task: Tracee) -> bytes:
     """A struct ucred: process, real user and group id. Empty if the task has died."""
     try:
-        with open(f"/proc/{task.tid}/status") as file:
-            fields = dict(line.split(":", 1) for line in file if line.startswith(("Uid:", "Gid:")))
+        uids, gids = (status_of(task.tid, field) for field in ("Uid:", "Gid:"))
     except OSError:
         return b""
-    return UCRED.pack(task.group.tgid, int(fields["Uid"].split()[0]), int(fields["Gid"].split()[0]))
+    return UCRED.pack(task.group.tgid, int(uids[0]), int(gids[0]))
 
 
 def _moved_by(task: Tracee) -> tuple[UserBuffer, int] | None:

@@ -14,6 +14,7 @@ from tickless.abi.numbers import number_of
 from tickless.abi.signal import SIGCONT, UNBLOCKABLE
 from tickless.host.own_filters import note_filter
 from tickless.host.reach import Reach, socket_inode
+from tickless.host.task_state import status_of, words_of
 from tickless.host.tracee import HostGroup, Tracee
 from tickless.kernel.errors import Errno
 from tickless.kernel.outcome import PASS_ON, Answer
@@ -33,7 +34,7 @@ class Processes:
 
     def __init__(self, supervisor: Supervisor) -> None:
         self.supervisor = supervisor
-        effective = int(_status_of(os.getpid(), "CapEff:")[0], 16)
+        effective = int(status_of(os.getpid(), "CapEff:")[0], 16)
         self._may_trace_all = bool(effective >> CAP_SYS_PTRACE & 1)
 
     def process_group(self, group: ThreadGroup) -> int:
@@ -125,7 +126,7 @@ class Processes:
         try:
             with suppress(PermissionError):
                 signal.pidfd_send_signal(ours, 0)  # the host knows whether it is one
-            return int(_field(os.open("status", os.O_RDONLY | os.O_CLOEXEC, dir_fd=ours), "Pid:")[0])
+            return int(words_of(os.open("status", os.O_RDONLY | os.O_CLOEXEC, dir_fd=ours), "Pid:")[0])
         except ProcessLookupError:
             return -1
         except OSError:
@@ -183,20 +184,10 @@ class Processes:
 
     def _status(self, task: Task, field: str) -> list[str]:
         try:
-            return _status_of(task.tid, field)
+            return status_of(task.tid, field)
         except OSError:
             return ["0"] * 4  # it is dying: whatever is asked no longer matters
 
 
 def _parent_of(pid: int) -> int:
-    return int(_status_of(pid, "PPid:")[0])
-
-
-def _status_of(tid: int, field: str) -> list[str]:
-    """A line of /proc/PID/status as words. Raises: OSError. proc(5)."""
-    return _field(f"/proc/{tid}/status", field)
-
-
-def _field(path: str | int, field: str) -> list[str]:
-    with open(path) as file:
-        return next(line.split()[1:] for line in file if line.startswith(field))
+    return int(status_of(pid, "PPid:")[0])

@@ -10,20 +10,19 @@ from _socket import (  # `import socket` takes 20 times as long
     SO_RCVTIMEO,
     SO_SNDTIMEO,
     SOL_SOCKET,
-    socket,
 )
 from collections.abc import Callable, Generator
-from contextlib import closing, nullcontext
+from contextlib import nullcontext
 from fcntl import F_GETFL, fcntl
 from typing import TYPE_CHECKING
 
 from tickless.abi.arch import ARCH
 from tickless.abi.epoll import EPOLL_CTL_DEL, EPOLL_EVENT, EPOLLIN, EPOLLOUT
-from tickless.abi.errno import EAGAIN, EINTR, ENOSPC, EPERM, ERESTARTSYS
+from tickless.abi.errno import EAGAIN, ENOSPC, EPERM
 from tickless.abi.fcntl import F_NOTIFY, F_SETFL, F_SETLEASE, F_SETOWN, F_SETOWN_EX, F_SETSIG, O_ASYNC
 from tickless.abi.numbers import number_of
 from tickless.host import pinned
-from tickless.host.connections import connect_when_possible
+from tickless.host.connections import connect_when_possible, interrupted_as
 from tickless.host.fifos import has_writer
 from tickless.host.host_files import HostWatch, Shadow, TaskFiles
 from tickless.host.locks import LOCK_COMMANDS, lock_record
@@ -31,6 +30,7 @@ from tickless.host.master import poll_one
 from tickless.host.piecewise import SMALL, in_pieces, is_shut, is_stream
 from tickless.host.reach import Reach, socket_inode
 from tickless.host.shortage import WATCHES
+from tickless.host.sockets import socket_of
 from tickless.host.tracee import Tracee
 from tickless.kernel.host_file import HostStatus
 from tickless.kernel.outcome import PASS_ON, Blocked, Result
@@ -191,6 +191,7 @@ class Readiness:
         except OSError:
             # EBADF: the host says so itself. EPERM, of a task that is not dumpable: the safety net has to do.
             return PASS_ON
+        may_block_half_way = False
         try:
             if events != EPOLLIN:
                 self.supervisor.written(task, fd, ours)
@@ -199,18 +200,18 @@ class Readiness:
             timeout_ns = _socket_timeout_ns(ours, events)
             may_block_half_way = size > SMALL and is_stream(ours)
         finally:
-            os.close(ours)
+            if not may_block_half_way:
+                os.close(ours)
         if may_block_half_way:
-            return self._in_pieces(task, fd, events, timeout_ns)
+            return self._in_pieces(task, fd, ours, events, timeout_ns)
         if files.poll([(fd, events)]):
             return PASS_ON
         return self._park(task, fd, events, timeout_ns)
 
-    def _in_pieces(self, task: Task, fd: int, events: int, timeout_ns: int | None) -> Blocked:
-        """Do the call here if it could block half-way."""
+    def _in_pieces(self, task: Task, fd: int, ours: int, events: int, timeout_ns: int | None) -> Blocked:
+        """Do the call here if it could block half-way, by `ours`, which is closed then."""
         assert isinstance(task, Tracee)
-        ours = task.fds.task_files().fetch(fd)
-        deadline_ns = self._deadline(timeout_ns)
+        deadline_ns = task.kernel.clock.deadline_after(timeout_ns)
 
         def sleep() -> Generator[None, None, int | None]:
             if events != EPOLLIN:
@@ -231,7 +232,8 @@ class Readiness:
         assert isinstance(task, Tracee)
         ours = task.fds.task_files().fetch(fd) if len(task.fds.tids) > 1 else None
         try:
-            ready = yield from self._sleep(task, fd, ours, events, self._deadline(timeout_ns))
+            deadline_ns = task.kernel.clock.deadline_after(timeout_ns)
+            ready = yield from self._sleep(task, fd, ours, events, deadline_ns)
             if ready is None:
                 return -EAGAIN
             if ours is not None and not task.fds.still_names(fd, ours):
@@ -240,9 +242,6 @@ class Readiness:
             if ours is not None:
                 os.close(ours)
         return PASS_ON
-
-    def _deadline(self, timeout_ns: int | None) -> int | None:
-        return None if timeout_ns is None else self.supervisor.kernel.clock.now_ns + timeout_ns
 
     def _sleep(
         self, task: Tracee, fd: int, ours: int | None, events: int, deadline_ns: int | None
@@ -257,14 +256,11 @@ class Readiness:
 
         watch = Watch(self, task, [(fd, events)], ours)
         # Nothing tells that the other end has shut the way.
-        asked = self.supervisor.retries.asked(watch.queue, is_ready) if writes else nullcontext()
-        # A call on a socket with a time-out is never restarted. signal(7)
-        interrupted_as = ERESTARTSYS if deadline_ns is None else EINTR
+        asked = self.supervisor.retries.asked(watch.queue, is_ready, lambda _: True) if writes else nullcontext()
+        restart = interrupted_as(deadline_ns)
         try:
             with asked:
-                return (
-                    yield from sleep_until(task, (watch.queue,), is_ready, deadline_ns, interrupted_as=interrupted_as)
-                )
+                return (yield from sleep_until(task, (watch.queue,), is_ready, deadline_ns, interrupted_as=restart))
         finally:
             watch.close()
 
@@ -298,7 +294,7 @@ def _ends_at_once(task: Task, ours: int, events: int) -> bool:
     if stat.S_ISSOCK(kind):
         if events == EPOLLOUT and not poll_one(ours, EPOLLOUT) and is_shut(ours):
             return True
-        with closing(socket(fileno=os.dup(ours))) as other:
+        with socket_of(ours) as other:
             listens = bool(other.getsockopt(SOL_SOCKET, SO_ACCEPTCONN))
         return listens != (task.call in ACCEPTS)
     return "pidfd" in os.readlink(f"/proc/self/fd/{ours}")
@@ -309,9 +305,6 @@ def _socket_timeout_ns(ours: int, events: int) -> int | None:
     option = SO_RCVTIMEO if events & EPOLLIN else SO_SNDTIMEO
     if not stat.S_ISSOCK(os.fstat(ours).st_mode):
         return None
-    other = socket(fileno=os.dup(ours))
-    try:
+    with socket_of(ours) as other:
         seconds, micros = TIMEVAL.unpack(other.getsockopt(SOL_SOCKET, option, TIMEVAL.size))
-    finally:
-        other.close()
     return (seconds * 10**9 + micros * 1000) or None

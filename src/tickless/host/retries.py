@@ -64,9 +64,9 @@ class Retries:
         return woken > 0
 
     @contextmanager
-    def asked(self, queue: WaitQueue, attempt: Attempt) -> Iterator[None]:
-        """Let `attempt` be made again for a sleeper in `queue`, who is also woken by other means."""
-        self.waiting[queue], self.ends_inside[queue] = attempt, lambda _: True
+    def asked(self, queue: WaitQueue, attempt: Attempt, ends_inside: EndsInside) -> Iterator[None]:
+        """Let `attempt` be made again for a sleeper in `queue`, who may be woken by other means as well."""
+        self.waiting[queue], self.ends_inside[queue] = attempt, ends_inside
         try:
             yield
         finally:
@@ -84,12 +84,9 @@ class Retries:
     ) -> Generator[None, None, int | None]:
         """Sleep until `attempt` gives something; None when the deadline has passed. Raises: Errno(interrupted_as)."""
         queue = WaitQueue()
-        self.waiting[queue], self.ends_inside[queue] = attempt, ends_inside
-        try:
+        with self.asked(queue, attempt, ends_inside):
             return (
                 yield from sleep_until(
                     task, (queue,), attempt, deadline_ns, clock_id=clock_id, interrupted_as=interrupted_as
                 )
             )
-        finally:
-            del self.waiting[queue], self.ends_inside[queue]

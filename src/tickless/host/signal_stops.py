@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+from collections.abc import Iterable
 from struct import Struct
 from typing import TYPE_CHECKING
 
@@ -231,11 +232,8 @@ class SignalStops:
         self.supervisor.send(task, max(answer, 0), min(answer, 0), 0)
         if self._await_event_stop(task) is None:
             return
-        mask = ptrace.getsigmask(task.tid)
-        for signo in taken:
-            if not self._take_one(task, signo):
-                return
-        ptrace.setsigmask(task.tid, mask)
+        if not self._take_all(task, taken):
+            return
         for signo in taken:
             self._ring_again(task, signo)
         self.supervisor.life.stopped(task)
@@ -257,15 +255,18 @@ class SignalStops:
 
     def drop_from_host(self, task: Tracee, signals: int) -> None:
         """Take signals of a parked task from the host: they have done what they do. The host makes its call again."""
-        if not self.stop_parked(task):
-            return
+        if self.stop_parked(task) and self._take_all(task, signals_in(signals)):
+            task.place = STOPPED
+            self.supervisor.life.go_on(task)
+
+    def _take_all(self, task: Tracee, signals: Iterable[int]) -> bool:
+        """Have a stopped task take these, if they are pending, and nothing else; False if it has died."""
         mask = ptrace.getsigmask(task.tid)
-        for signo in signals_in(signals):
+        for signo in signals:
             if not self._take_one(task, signo):
-                return
+                return False
         ptrace.setsigmask(task.tid, mask)
-        task.place = STOPPED
-        self.supervisor.life.go_on(task)
+        return True
 
     def _take_one(self, task: Tracee, signo: int) -> bool:
         """Let nothing but one `signo` through, up to its delivery; False if the task has died."""

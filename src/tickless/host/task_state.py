@@ -48,9 +48,15 @@ def fields_of(tid: int) -> list[bytes]:
         return []
 
 
-def _status_number(tid: int, field: str) -> int:
-    with open(f"/proc/{tid}/status") as file:
-        return next(int(line.split()[1]) for line in file if line.startswith(field))
+def status_of(tid: int, field: str) -> list[str]:
+    """A line of a task's status, by its beginning, as words. Raises: OSError. proc_pid_status(5)."""
+    return words_of(f"/proc/{tid}/status", field)
+
+
+def words_of(status: str | int, field: str) -> list[str]:
+    """`status_of` by the path of the file, or by an fd, which is closed."""
+    with open(status) as file:
+        return next(line.split()[1:] for line in file if line.startswith(field))
 
 
 def tracees_of(tracer: int) -> Iterator[int]:
@@ -58,5 +64,5 @@ def tracees_of(tracer: int) -> Iterator[int]:
     for folder in glob.iglob("/proc/[0-9]*/task/[0-9]*"):
         tid = int(folder.rpartition("/")[2])
         with contextlib.suppress(OSError):  # it has ended
-            if _status_number(tid, "TracerPid:") == tracer:
+            if status_of(tid, "TracerPid:") == [str(tracer)]:
                 yield tid

@@ -124,6 +124,10 @@ class Clock:
             return self.now_ns
         return self.now_ns + self.offsets[self.time_line(clock_id)]
 
+    def deadline_after(self, span_ns: int | None) -> int | None:
+        """The instant of CLOCK_MONOTONIC at the end of a span from now; None for a span that never ends."""
+        return None if span_ns is None else self.now_ns + span_ns
+
     def time_line(self, clock_id: int) -> int:
         """The time line a clock is read from. Raises: Errno(EINVAL)."""
         line = _TIME_LINES.get(clock_id)

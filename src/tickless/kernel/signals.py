@@ -254,8 +254,8 @@ def ends_by_default(task: Task, mask: int) -> int:
 def who_ends(group: ThreadGroup) -> Task | None:
     """The thread that is about to take a signal which ends the process."""
     for thread in group.threads:
-        deliverable = (thread.pending.mask | group.pending.mask) & ~effective_mask(thread)
-        if deliverable and ends_by_default(thread, deliverable):
+        pending = thread.pending.mask | group.pending.mask
+        if pending and ends_by_default(thread, pending & ~effective_mask(thread)):
             return thread
     return None
 
