@@ -11,7 +11,7 @@ from suites.running import ROOT
 FOLDER = Path("/usr/lib/systemd/tests")
 # Meson's: the program found nothing that it could try.
 SKIPPED = 77
-OWN_CGROUP = ("bash", str(ROOT / "tests" / "systemd" / "own_cgroup.sh"))
+OWN_CGROUP = ("bash", str(ROOT / "examples" / "systemd" / "own_cgroup.sh"))
 # And a network and a host name of its own.
 OWN_MACHINE = (*OWN_CGROUP, "unshare", "--net", "--uts", "--ipc", "sh", "-c", 'ip link set lo up; exec "$@"', "sh")
 DIFFERENCES = {

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.programs.build import ROOT
 from tests.programs.harness import Ended, run, tickless
 
 pytestmark = [
@@ -13,7 +14,7 @@ pytestmark = [
     pytest.mark.skipif(os.geteuid() != 0, reason="namespaces and cgroups are root's to make"),
 ]
 
-HERE = Path(__file__).parent
+OWN_CGROUP = ROOT / "examples" / "systemd" / "own_cgroup.sh"
 TESTS = [
     "test-async",
     "test-bus-watch-bind",
@@ -46,7 +47,7 @@ def program(name: str) -> Path:
 
 
 def run_in_own_cgroup(command: list[str], folder: Path) -> Ended:
-    return run(["bash", str(HERE / "own_cgroup.sh"), *command], folder, limit_s=120)
+    return run(["bash", str(OWN_CGROUP), *command], folder, limit_s=120)
 
 
 @pytest.mark.parametrize("name", TESTS)

@@ -15,7 +15,7 @@ from uuid import UUID
 
 import pytest
 
-from tests.programs.build import compile_c
+from tests.programs.build import ROOT, compile_c
 from tests.programs.harness import TICKLESS, Ended, run, run_virtually
 
 pytestmark = [
@@ -24,6 +24,7 @@ pytestmark = [
 ]
 
 HERE = Path(__file__).parent
+OWN_CGROUP = ROOT / "examples" / "systemd" / "own_cgroup.sh"
 SECOND = 1_000_000  # libsystemd counts in us, and so do we here
 MS = 1_000
 NOBODY = 65534
@@ -39,7 +40,7 @@ START_COST = 2 * MS
 def systemd_user(units: str, folder: Path, *prefix: str, user: int = 0, limit_s: float = 60) -> tuple[Ended, str]:
     """Run the manager on a terminal, in the new `folder`: how it ended, and its log."""
     out = folder / "out"
-    manager = ["bash", HERE / "own_cgroup.sh", "bash", HERE / "systemd_user.sh"]
+    manager = ["bash", OWN_CGROUP, "bash", HERE / "systemd_user.sh"]
     command = [*manager, HERE / units, out, compile_c(HERE / "notifyd.c"), user, *prefix]
     folder.mkdir()
     out.mkdir()

@@ -6,7 +6,7 @@ set -euo pipefail
 mount_point=$(findmnt -n -t cgroup2 -o TARGET | head -n 1)
 [ -n "$mount_point" ] || { echo "own_cgroup.sh: no cgroup2 is mounted" >&2; exit 1; }
 own=$(sed -n 's/^0:://p' /proc/self/cgroup)
-group=$mount_point${own%/}/tickless-tests.$$
+group=$mount_point${own%/}/tickless.$$
 mkdir "$group"
 trap 'find "$group" -depth -type d -exec rmdir {} \;' EXIT
 status=0
