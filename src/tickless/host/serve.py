@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from tickless.abi.errno import ERESTARTSYS
 from tickless.host.notify import CONTINUE, NOTIFICATION_SIZE, RECEIVE, SEND, pack_answer_into, unpack_notification
+from tickless.host.tracee import IN_CALL
 from tickless.kernel.errors import Errno
 from tickless.kernel.outcome import PASS_ON
 
@@ -37,8 +38,8 @@ def serve_calls(supervisor: Supervisor, task: Tracee) -> None:
         received = note, who, number, address, a, b, c, d, e, f = unpack_notification(buffer)
         if task_clock.given is not None:
             clock.now_ns = task_clock.take(clock.now_ns, address)
-        clock.now_ns += costs[number]
-        if who != tid or clock.next_due_ns <= clock.now_ns or (ready and supervisor.slice_is_over(number)):
+        clock.now_ns = now_ns = clock.now_ns + costs[number]
+        if who != tid or clock.next_due_ns <= now_ns or (ready and supervisor.slice_is_over(number)):
             supervisor.receive(received, charged=True)
             continue
         if supervisor.may_release:
@@ -54,7 +55,7 @@ def serve_calls(supervisor: Supervisor, task: Tracee) -> None:
         elif type(result) is int and result > FIRST_RESTART and not consumed and not dying:
             pack_answer_into(answer, 0, note, result if result > 0 else 0, result if result < 0 else 0, 0)
         else:
-            supervisor.took_a_call(task, received)
+            task.args, task.place, task.answered_restart = received[4:], IN_CALL, False
             supervisor.go_on(task, result)
             continue
         if task_clock.wanted:

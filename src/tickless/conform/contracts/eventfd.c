@@ -251,7 +251,7 @@ RULE(interrupted_read, "eventfd(2)", "a signal handler ends a blocked read with 
         if (other == 0) {
             until_asleep(main_process);
             kill(main_process, SIGUSR1);
-            nap(10);
+            until_asleep(main_process); /* in its next call, or in the same again */
             add(fd, 4);
             _exit(0);
         }

@@ -209,7 +209,6 @@ RULE(interrupted_write, "pipe(7)", "a signal ends a write that waits: with the b
     for (int i = 0; i < 2; i++) {
         until_asleep(writer);
         kill(writer, SIGUSR1);
-        nap(10);
     }
     waitpid(writer, NULL, 0);
 }

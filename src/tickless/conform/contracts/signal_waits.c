@@ -84,7 +84,6 @@ RULE(wait_sleeps, "sigwaitinfo(2)", "it waits for a signal of the set; another o
     }
     until_asleep(waiter);
     kill(waiter, SIGUSR2);
-    nap(10);
     until_asleep(waiter);
     kill(waiter, SIGUSR1);
     waitpid(waiter, NULL, 0);
@@ -135,7 +134,7 @@ RULE(suspend_blocked, "sigsuspend(2)", "signals that its mask blocks do not end 
     until_asleep(waiter);
     for (int i = 0; i < 3; i++) {
         kill(waiter, (const int[]){SIGUSR1, SIGUSR2, SIGALRM}[i]);
-        nap(5);
+        until_asleep(waiter);
     }
     waitpid(waiter, NULL, 0);
 }
@@ -165,7 +164,7 @@ static void restarted(const char *what, long (*call)(void), void (*release)(void
     }
     until_asleep(waiter);
     kill(waiter, SIGUSR1);
-    nap(10);
+    until_asleep(waiter); /* again, or it is over */
     release();
     waitpid(waiter, NULL, 0);
 }
