@@ -30,9 +30,8 @@ WHAT_TO_DO = {
     "TL113": "No program is known that locks a pipe. Locks on files are served.",
     "TL114": "Without O_ASYNC on them there is no owner to tell. Wait with epoll or poll.",
     "TL120": "Pipes live in tickless, so Linux cannot splice them. Programs that splice have a path with read and "
-    "write for files that cannot: EINVAL leads there.",
+    "write for files that cannot: EINVAL leads there. Between two pipes splice is served.",
     "TL121": "As TL120.",
-    "TL122": "As TL120.",
     "TL123": "As TL120. sendfile between files and sockets is Linux's and works.",
     "TL130": "Completions would arrive in memory, past the clock. Libraries fall back to epoll, as on an older kernel; "
     "some take a switch (libuv: UV_USE_IO_URING=0).",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, NoReturn
 
 from tickless.abi.capability import CAP_SYS_RESOURCE
 from tickless.abi.epoll import EPOLLERR, EPOLLHUP, EPOLLIN, EPOLLOUT, EPOLLRDNORM, EPOLLWRNORM
@@ -52,7 +52,7 @@ class Slot:
 
     def __init__(self, data: bytes | memoryview, *, is_packet: bool) -> None:
         self.data = data  # what is unread, 1 .. PAGE_SIZE bytes
-        self.filled = len(data)  # of the page, read or not: more is merged in after it
+        self.filled = len(data)  # of the page, read or not: more is merged in after it, unless it is all of it
         self.is_packet = is_packet  # one read takes it whole and drops what does not fit
 
 
@@ -266,9 +266,7 @@ class PipeWrite:
         """Fill the pages that are free; the whole count when all is written. Raises: Errno(EPIPE), Errno(EFAULT)."""
         pipe = self.pipe
         if not pipe.readers:
-            if not self.quiet:
-                send_signal(self.task.group, info_from(self.task, SIGPIPE, SI_USER), self.task)
-            raise Errno(EPIPE)
+            break_pipe(self.task, quiet=self.quiet)
         wanted = min(self.src.size - self.written, (pipe.capacity - len(pipe.slots)) * PAGE_SIZE)
         if wanted > 0:
             is_packet = bool(self.end.other_flags & O_DIRECT)
@@ -329,6 +327,13 @@ class PipeWrite:
     def _wake_readers_before_sleep(self) -> None:
         if self.was_empty:
             self.pipe.read_queue.wake_all(READABLE)
+
+
+def break_pipe(task: Task, *, quiet: bool = False) -> NoReturn:
+    """Nobody reads: SIGPIPE unless `quiet`. Raises: Errno(EPIPE)."""
+    if not quiet:
+        send_signal(task.group, info_from(task, SIGPIPE, SI_USER), task)
+    raise Errno(EPIPE)
 
 
 def _copy_out(dst: UserBuffer, pieces: list[bytes | memoryview]) -> int:

@@ -1,7 +1,7 @@
 """splice(2), tee(2), vmsplice(2), sendfile(2), copy_file_range(2): bytes from file to file without the program.
 
-With a pipe or an event file of ours they are refused as Linux refuses files that cannot do it, so that programs read
-and write instead.
+Between files of the host they are the host's, once they cannot block. Where one end is a pipe of ours and the other a
+file of the host they are refused as Linux refuses files that cannot do it, so that programs read and write instead.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from tickless.abi.epoll import EPOLLIN, EPOLLOUT
-from tickless.abi.errno import EBADF, EINVAL
+from tickless.abi.errno import EBADF, EINVAL, ESPIPE
 from tickless.abi.fcntl import (
     O_APPEND,
     O_NONBLOCK,
@@ -25,18 +25,19 @@ from tickless.abi.stat import S_IFIFO, S_IFMT, S_IFSOCK
 from tickless.abi.types import Address, Fd, Hex32, IovecPtr, Size, SpliceFlags
 from tickless.kernel.errors import Errno
 from tickless.kernel.host_file import HostFile, HostStatus
-from tickless.kernel.memory import read_iovec
+from tickless.kernel.memory import ScatteredBuffer, read_iovec
 from tickless.kernel.outcome import PASS_ON, Blocked, PassOn, Result
-from tickless.kernel.pipe import PipeEnd
+from tickless.kernel.pipe import Pipe, PipeEnd
 from tickless.kernel.registry import syscall, unserved
+from tickless.kernel.splice import copy_pages, memory_to_pipe, move_pages, pipe_to_memory, splice_pipes
 
 if TYPE_CHECKING:
+    from tickless.kernel.file import File
     from tickless.kernel.registry import Unserved
     from tickless.kernel.task import Task
 
-SPLICE = unserved("TL120", "splice with a pipe", EINVAL)
-TEE = unserved("TL121", "tee", EINVAL)
-VMSPLICE = unserved("TL122", "vmsplice", EINVAL)
+SPLICE = unserved("TL120", "splice between a pipe and a file of the host", EINVAL)
+TEE = unserved("TL121", "tee between a pipe and a FIFO", EINVAL)
 SENDFILE = unserved("TL123", "sendfile with a pipe", EINVAL)
 
 SPLICE_FLAGS = SPLICE_F_MOVE | SPLICE_F_NONBLOCK | SPLICE_F_MORE | SPLICE_F_GIFT
@@ -47,10 +48,14 @@ OFFSET_SIZE = 8
 def splice(
     task: Task, fd_in: Fd, off_in: Address, fd_out: Fd, off_out: Address, length: Size, flags: SpliceFlags
 ) -> Result:
-    """The host's between files of its own, once there is something and room for it."""
+    """Move bytes between a pipe and another file: pages of the pipe, where both are pipes."""
     if not length:
         return 0
     _check_flags(flags)
+    source, target = task.fds.get(fd_in), task.fds.get(fd_out)
+    if isinstance(source, PipeEnd) or isinstance(target, PipeEnd):
+        _check_offsets(task, (source, off_in), (target, off_out))
+        return _between_pipes(task, SPLICE, (fd_in, fd_out), length, flags, move_pages)
 
     def is_mistake(source: HostStatus, target: HostStatus) -> bool:
         if not source.is_fifo:
@@ -62,20 +67,24 @@ def splice(
 
 @syscall
 def tee(task: Task, fdin: Fd, fdout: Fd, length: Size, flags: SpliceFlags) -> Result:
-    """The host's between FIFOs of its own, as `splice`."""
+    """Copy bytes from pipe to pipe."""
     _check_flags(flags)
     if not length:
         return 0
+    if isinstance(task.fds.get(fdin), PipeEnd) or isinstance(task.fds.get(fdout), PipeEnd):
+        return _between_pipes(task, TEE, (fdin, fdout), length, flags, copy_pages)
     return _move(task, TEE, (fdin, fdout), flags, _are_not_two_pipes)
 
 
 @syscall
 def vmsplice(task: Task, fd: Fd, iov: IovecPtr, nr_segs: Size, flags: SpliceFlags) -> Result:
-    """The host's to and from FIFOs of its own: which of the two the FIFO's end decides."""
+    """Move bytes between memory and a pipe: which of the two ways, its end decides. O_NONBLOCK is not looked at."""
     _check_flags(flags)
-    if not isinstance(task.fds.get(fd), HostFile | PipeEnd):
+    file = task.fds.get(fd)
+    if isinstance(file, PipeEnd):
+        return _vmsplice(task, file, read_iovec(task.memory, iov, nr_segs), nonblock=bool(flags & SPLICE_F_NONBLOCK))
+    if not isinstance(file, HostFile):
         raise Errno(EBADF)
-    (file,) = _host_files(task, VMSPLICE, fd)
     status = file.status(task, fd)
     if flags & SPLICE_F_NONBLOCK or status is None or not status.is_fifo:
         return PASS_ON
@@ -107,6 +116,44 @@ def copy_file_range(
     if not (source.host and target.host):
         raise Errno(EINVAL)
     return PASS_ON
+
+
+def _check_offsets(task: Task, *ends: tuple[File, int]) -> None:
+    """Raises: Errno(ESPIPE) for one of a pipe, Errno(EFAULT)."""
+    for file, offset in ends:
+        if offset and isinstance(file, PipeEnd):
+            raise Errno(ESPIPE)
+    for _, offset in ends:
+        if offset:
+            task.memory.copy_in(offset, OFFSET_SIZE)
+
+
+def _between_pipes(
+    task: Task,
+    refused: Unserved,
+    fds: tuple[int, int],
+    length: int,
+    flags: int,
+    move: Callable[[Pipe, Pipe, int], int],
+) -> Result:
+    """Raises: Errno(EBADF), Errno(EINVAL) for the two ends of one pipe and for files that are none."""
+    _check_directions(task, *fds)
+    source, target = (task.fds.get(fd) for fd in fds)
+    if not (isinstance(source, PipeEnd) and isinstance(target, PipeEnd)):
+        _host_files(task, refused, *fds)
+        raise Errno(EINVAL)
+    if source.pipe is target.pipe:
+        raise Errno(EINVAL)
+    nonblock = bool(flags & SPLICE_F_NONBLOCK) or source.nonblock or target.nonblock
+    return splice_pipes(task, source.pipe, target.pipe, length, nonblock=nonblock, move=move)
+
+
+def _vmsplice(task: Task, end: PipeEnd, buffer: ScatteredBuffer, *, nonblock: bool) -> Result:
+    if not buffer.size:
+        return 0
+    if end.access_mode == O_WRONLY:
+        return memory_to_pipe(task, buffer, end.pipe, nonblock=nonblock)
+    return pipe_to_memory(task, end.pipe, buffer, nonblock=nonblock)
 
 
 def _check_flags(flags: int) -> None:
