@@ -10,18 +10,22 @@ import random
 import sys
 import time
 import zlib
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import islice
 from pathlib import Path
 
 from fuzz import host, pure
 from fuzz.grammar import write_script
-from fuzz.host import Disagreement, compare
+from fuzz.host import Comparison, Disagreement, compare
 from fuzz.scripts import Script, read_all, to_text
 from fuzz.shrink import shrink
 from fuzz.tally import Tally
 
 STORED = Path(__file__).parent / "disagreements"
 BATCH = 600
+BATCHES_AT_ONCE = 3
 
 
 def main() -> int:
@@ -74,9 +78,7 @@ def run(count: int, seed: int, limit: int) -> list[Disagreement]:
     agreed = unmeasured = 0
     found: list[Disagreement] = []
     begun = time.monotonic()
-    for first in range(seed, seed + count, BATCH):
-        scripts = scripts_from(first, min(BATCH, seed + count - first))
-        result = compare(scripts)
+    for scripts, result in compare_batches(count, seed):
         agreed += result.agreed
         unmeasured += result.unmeasured
         found += result.disagreements
@@ -90,6 +92,21 @@ def run(count: int, seed: int, limit: int) -> list[Disagreement]:
     print(tally.table())
     print(f"{agreed:,} scripts agree, {len(found)} do not, {unmeasured} were not measured; {seconds:.0f} s", flush=True)
     return found
+
+
+def compare_batches(count: int, seed: int) -> Iterator[tuple[list[Script], Comparison]]:
+    """Several batches are on their way at once: one that waits for late scripts leaves the machine to the next."""
+    firsts = iter(range(seed, seed + count, BATCH))
+    with ThreadPoolExecutor(BATCHES_AT_ONCE) as pool:
+        under_way: deque[tuple[list[Script], Future[Comparison]]] = deque()
+        while True:
+            for first in islice(firsts, BATCHES_AT_ONCE - len(under_way)):
+                scripts = scripts_from(first, min(BATCH, seed + count - first))
+                under_way.append((scripts, pool.submit(compare, scripts)))
+            if not under_way:
+                return
+            scripts, comparison = under_way.popleft()
+            yield scripts, comparison.result()
 
 
 def scripts_from(seed: int, count: int) -> list[Script]:

@@ -3,134 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TypeVar
 
-from fuzz.scripts import RULER, TASKS, TIMERS, VARIABLES, WORDS, Script, Step, step_deadlines
-from tickless.abi.epoll import EPOLLET, EPOLLEXCLUSIVE, EPOLLIN, EPOLLONESHOT, EPOLLOUT, EPOLLRDHUP
+from fuzz.generator import CLOCKS, COUNT_MAX, SENT, SIGNALS, Choose, Generator
+from fuzz.scripts import RULER, TASKS, TIMERS, WORDS, Script
+from tickless.abi.epoll import EPOLLET, EPOLLEXCLUSIVE, EPOLLONESHOT
 from tickless.abi.fcntl import O_DIRECT, O_NONBLOCK
-from tickless.abi.signal import (
-    SA_NODEFER,
-    SA_RESETHAND,
-    SA_RESTART,
-    SIGALRM,
-    SIGCHLD,
-    SIGKILL,
-    SIGURG,
-    SIGUSR1,
-    SIGUSR2,
-    sigmask,
-)
-from tickless.abi.time import CLOCK_BOOTTIME, CLOCK_MONOTONIC, CLOCK_REALTIME
+from tickless.abi.signal import SA_NODEFER, SA_RESETHAND, SA_RESTART, SIGCHLD, SIGKILL, SIGURG
 from tickless.abi.wait import WEXITED, WNOHANG, WNOWAIT
-
-Item = TypeVar("Item")
-# `choose(n)` is a number from 0 to n - 1; 0 is the simplest.
-Choose = Callable[[int], int]
-
-# The first two real-time signals that glibc does not keep for itself.
-REAL_TIME = (34, 35)
-SIGNALS = (SIGUSR1, SIGUSR2, *REAL_TIME, SIGALRM, SIGURG, SIGCHLD)
-SENT = SIGNALS[:-1]
-CLOCKS = (CLOCK_MONOTONIC, CLOCK_REALTIME, CLOCK_BOOTTIME)
-COUNT_MAX = 2**64 - 2
-TIMED_UNITS = 5
-FILE_KINDS = ("eventfd", "timerfd", "signalfd", "epoll", "pipe_out", "pipe_in", "socket", "socket_end")
-
-
-class Generator:
-    """Writes one script; it remembers what variables probably stand for, so that most calls make sense."""
-
-    def __init__(self, choose: Choose, most_steps: int) -> None:
-        self.choose = choose
-        self.most_steps = most_steps
-        self.steps: list[Step] = []
-        self.kinds: dict[int, str] = {}  # by variable
-        self.tasks = [0]
-        self.parents: list[int] = []
-        self.timers: list[int] = []
-        self.busy_units: set[int] = set()
-        self.now = 0
-        self.units = TIMED_UNITS if choose(10) >= 7 else 0
-
-    def one_of(self, items: Sequence[Item]) -> Item:
-        return items[self.choose(len(items))]
-
-    def chance(self, percent: int) -> bool:
-        return self.choose(100) >= 100 - percent
-
-    def script(self) -> Script:
-        self.prepare()
-        for _ in range(4 + self.choose(self.most_steps - 3)):
-            if self.now < self.units and self.chance(20):
-                self.advance()
-            elif self.chance(11):
-                self.add(RULER, "kill", self.one_of(self.tasks), self.one_of(SENT))
-            else:
-                ACTIONS[self.choose(len(ACTIONS))](self, self.one_of(self.tasks))
-        while self.now < self.units:
-            self.advance()
-        return tuple(self.steps)
-
-    def prepare(self) -> None:
-        """Every signal is caught or ignored at first, or the first one would end the script."""
-        for signo in SENT:
-            handler = 2 if self.chance(85) else 1
-            self.add(0, "rt_sigaction", signo, handler, self.flags(SA_RESTART, SA_NODEFER), self.some_signals(30))
-        for _ in range(self.choose(3)):
-            begin_task(self, 0)
-        for _ in range(1 + self.choose(3)):
-            self.one_of(MAKERS)(self, self.one_of(self.tasks))
-
-    def add(self, task: int, call: str, *args: int) -> None:
-        step = Step(task, call, args)
-        units = step_deadlines(step, self.now, self.units)
-        if len(units) == len(set(units)) and not self.busy_units.intersection(units):
-            self.busy_units.update(units)
-            self.steps.append(step)
-
-    def advance(self) -> None:
-        self.now += 1
-        self.steps.append(Step(RULER, "advance", ()))
-
-    def flags(self, *flags: int) -> int:
-        return sum(flag for flag in flags if self.chance(30))
-
-    def some_signals(self, percent: int = 40) -> int:
-        return sigmask(*(signo for signo in SIGNALS if self.chance(percent)))
-
-    def file(self, *kinds: str) -> int:
-        """A variable that stands for one of these kinds, or now and then for anything."""
-        fitting = [variable for variable, kind in self.kinds.items() if not kinds or kind in kinds]
-        if not fitting or self.chance(4):
-            return self.choose(VARIABLES)
-        return self.one_of(fitting)
-
-    def new(self, kind: str) -> int:
-        free = [variable for variable in range(VARIABLES) if variable not in self.kinds]
-        variable = free[0] if free else self.choose(VARIABLES)
-        self.kinds[variable] = kind
-        return variable
-
-    def timeout(self) -> int:
-        """0, never, or so many units; for ever without time."""
-        if self.choose(4) == 1:
-            return 0
-        if not self.units or self.choose(3) == 0:
-            return -1
-        return self.span()
-
-    def patience(self) -> int:
-        """A time-out for calls of which it is not promised that they sleep when there is no time to."""
-        return self.timeout() or -1
-
-    def span(self) -> int:
-        """Units up to an instant at which nothing else happens; 0 if there is none left."""
-        free = [unit for unit in range(self.now, self.units) if unit not in self.busy_units]
-        return self.one_of(free) - self.now + 1 if free else 0
-
-    def events(self) -> int:
-        return self.one_of((EPOLLIN, EPOLLIN, EPOLLOUT, EPOLLIN | EPOLLOUT, EPOLLIN | EPOLLRDHUP, 0))
-
 
 Action = Callable[[Generator, int], None]
 
@@ -213,6 +92,19 @@ def write(g: Generator, task: int) -> None:
         g.add(
             task, "write", g.file("pipe_in", "socket", "socket_end"), g.one_of((1, 5, 100, 4096, 4096, 3000, 6000, 0))
         )
+
+
+def fill(g: Generator, task: int) -> None:
+    """Write what fills a file, then more: that sleeps, and often a signal ends it."""
+    target = g.file("eventfd", "pipe_in")
+    if g.kinds.get(target) == "eventfd":
+        g.add(task, "write8", target, COUNT_MAX - 2**64)
+        g.add(task, "write8", target, g.one_of((1, 2, COUNT_MAX - 2**64)))
+    else:
+        g.add(task, "write", target, 4096)
+        g.add(task, "write", target, g.one_of((1, 5, 100, 4096, 6000)))
+    if g.chance(60):
+        interrupt(g, task)
 
 
 def control(g: Generator, task: int) -> None:
@@ -336,6 +228,15 @@ def send(g: Generator, task: int) -> None:
             g.add(task, "rt_sigqueueinfo", target, signo, len(g.steps))
 
 
+def interrupt(g: Generator, sleeper: int) -> None:
+    """Send a signal to one who probably sleeps."""
+    others = [task for task in g.tasks if task != sleeper]
+    if sleeper in g.leaders and (not others or g.chance(50)):
+        g.add(RULER, "kill", sleeper, g.one_of(SENT))
+    elif others:
+        g.add(g.one_of(others), "tgkill", sleeper, g.one_of(SENT))
+
+
 def futex(g: Generator, task: int) -> None:
     word = g.choose(WORDS)
     match g.choose(8):
@@ -344,9 +245,9 @@ def futex(g: Generator, task: int) -> None:
         case 3 | 4:
             g.add(task, "futex_wake", word, g.one_of((1, 1, 2, 0)))
         case 5:
-            g.add(task, "futex_requeue", word, g.choose(2), g.choose(WORDS), g.choose(3), 0)
+            g.add(task, "futex_requeue", word, g.choose(2), g.choose(WORDS), g.choose(3), g.one_of((0, 0, 0, 1)))
         case 6:
-            g.add(task, "futex_wait_bitset", word, 0, g.patience(), g.one_of((1, 2, 3, 0)))
+            g.add(task, "futex_wait_bitset", word, g.one_of((0, 0, 0, 1)), g.patience(), g.one_of((1, 2, 3, 0)))
         case _:
             g.add(task, "futex_wake_bitset", word, 1 + g.choose(2), g.one_of((1, 2, -1, 0)))
 
@@ -361,6 +262,7 @@ def begin_task(g: Generator, task: int) -> None:
         g.tasks.append(number)
         if g.chance(45):
             g.parents.append(task)
+            g.leaders.append(number)
             g.add(task, "fork", number)
         else:
             g.add(task, "thread", number)
@@ -388,13 +290,44 @@ MAKERS: tuple[Action, ...] = (make_eventfd, make_epoll, make_pipe, make_timerfd,
 # How often an action is in the list is how likely it is.
 ACTIONS: tuple[Action, ...] = (
     *MAKERS,
-    *([read] * 9 + [write] * 9 + [control] * 7 + [epoll_wait] * 6 + [poll] * 4 + [select] * 3 + [futex] * 6),
+    *(
+        [read] * 9
+        + [write] * 7
+        + [fill] * 2
+        + [control] * 7
+        + [epoll_wait] * 6
+        + [poll] * 4
+        + [select] * 3
+        + [futex] * 6
+    ),
     *([send] * 7 + [wait_for_signal] * 3 + [mask_signals] * 3 + [set_timerfd] * 4 + [itimer, sleep, sleep] * 2),
     *([wait_for_child] * 2 + [begin_task] * 2 + [duplicate] * 2 + [close] * 2 + [make_timer, use_timer, use_timer]),
     *(look_at_pending, look_at_timerfd, set_action, change_signalfd, set_nonblock, store, store, end_task),
 )
 
 
+def prepare(g: Generator) -> None:
+    """Every signal is caught or ignored at first, or the first one would end the script."""
+    for signo in SENT:
+        handler = 2 if g.chance(85) else 1
+        g.add(0, "rt_sigaction", signo, handler, g.flags(SA_RESTART, SA_NODEFER), g.some_signals(30))
+    for _ in range(g.choose(3)):
+        begin_task(g, 0)
+    for _ in range(1 + g.choose(3)):
+        g.one_of(MAKERS)(g, g.one_of(g.tasks))
+
+
 def write_script(choose: Choose, most_steps: int = 30) -> Script:
     """A script of this grammar, drawn by `choose`."""
-    return Generator(choose, most_steps).script()
+    g = Generator(choose)
+    prepare(g)
+    for _ in range(4 + choose(most_steps - 3)):
+        if g.now < g.units and g.chance(20):
+            g.advance()
+        elif g.chance(11):
+            g.add(RULER, "kill", g.one_of(g.leaders), g.one_of(SENT))
+        else:
+            g.one_of(ACTIONS)(g, g.one_of(g.tasks))
+    while g.now < g.units:
+        g.advance()
+    return tuple(g.steps)

@@ -11,17 +11,19 @@ from itertools import zip_longest
 from pathlib import Path
 from typing import NamedTuple
 
-from fuzz.scripts import Script, to_text
+from fuzz.scripts import Script, is_timed, to_text
 
 ROOT = Path(__file__).parent.parent
 SOURCES = ROOT / "fuzz" / "c"
 INTERPRETER = ROOT / "build" / "fuzz" / "interpreter"
 TICKLESS = [str(Path(sys.executable).parent / "tickless"), "run", "-q", "--no-external", "--"]
 # Real units, each longer than the one before: a machine that is too late for one measures again with the next.
-NATIVE_UNITS_US = (4_000, 40_000, 400_000)
+NATIVE_UNITS_US = (50_000, 300_000, 1_500_000)
 VIRTUAL_UNIT_US = 1_000_000
 LATE = "late"
-NATIVE_PROCESSES = 8
+# So many native runs at once: scripts with time in them mostly sleep, those without keep a processor busy.
+TIMED_RUNS = 64
+UNTIMED_RUNS = 2
 SECONDS_PER_SCRIPT = 20
 
 # What a script printed, a line for each step that has something to tell.
@@ -44,15 +46,22 @@ def build() -> None:
 
 def run_natively(scripts: Sequence[Script]) -> list[Outcome | None]:
     """What Linux does; None if the machine was too busy to tell."""
+    with ThreadPoolExecutor(1) as pool:
+        untimed_scripts = [script for script in scripts if not is_timed(script)]
+        untimed = pool.submit(_side_by_side, untimed_scripts, NATIVE_UNITS_US[0], UNTIMED_RUNS)
+        timed = _measure([script for script in scripts if is_timed(script)])
+    by_kind = {False: iter(untimed.result()), True: iter(timed)}
+    return [next(by_kind[is_timed(script)]) for script in scripts]
+
+
+def _measure(scripts: Sequence[Script]) -> list[Outcome | None]:
     outcomes: list[Outcome | None] = [None] * len(scripts)
     wanted = list(range(len(scripts)))
     for unit_us in NATIVE_UNITS_US:
-        found = _side_by_side([scripts[index] for index in wanted], unit_us)
+        found = _side_by_side([scripts[index] for index in wanted], unit_us, TIMED_RUNS)
         for index, outcome in zip(wanted, found, strict=True):
             outcomes[index] = None if LATE in outcome else outcome
         wanted = [index for index in wanted if outcomes[index] is None]
-        if not wanted:
-            break
     return outcomes
 
 
@@ -61,12 +70,12 @@ def run_virtually(scripts: Sequence[Script]) -> list[Outcome]:
     return _run([*TICKLESS, str(INTERPRETER), str(VIRTUAL_UNIT_US), "sleep"], scripts)
 
 
-def _side_by_side(scripts: Sequence[Script], unit_us: int) -> list[Outcome]:
-    """Most of a native run is waiting for time: several wait at once."""
-    size = max(1, -(-len(scripts) // NATIVE_PROCESSES))
+def _side_by_side(scripts: Sequence[Script], unit_us: int, runs: int) -> list[Outcome]:
+    """What Linux does, by so many runs at once."""
+    size = max(1, -(-len(scripts) // runs))
     parts = [scripts[at : at + size] for at in range(0, len(scripts), size)]
     command = [str(INTERPRETER), str(unit_us), "spin"]
-    with ThreadPoolExecutor(NATIVE_PROCESSES) as pool:
+    with ThreadPoolExecutor(runs) as pool:
         return [outcome for found in pool.map(lambda part: _run(command, part), parts) for outcome in found]
 
 

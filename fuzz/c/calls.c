@@ -29,7 +29,10 @@ bool may_wait(struct player *me, uint64_t waits_for, uint64_t takes) {
 
 // A time-out of n units ends in the middle of the n-th unit from now; -1: never.
 long long timeout_ns(long long units) {
-    return units <= 0 ? units : (units - 1) * stage->unit_ns + stage->unit_ns / 2;
+    if (units <= 0)
+        return units;
+    start_clock();
+    return (units - 1) * stage->unit_ns + stage->unit_ns / 2;
 }
 
 struct timespec *timeout_of(struct timespec *span, long long units) {

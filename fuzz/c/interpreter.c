@@ -8,7 +8,7 @@
 struct stage *stage;
 static bool spins; // natively: look at the tasks' states; else sleep, which ends when nobody can go on
 static int stat_files[TASKS], syscall_files[TASKS];
-static long long begun_ns, elapsed_units, latest_ns;
+static long long elapsed_units, latest_ns;
 static int ruler_pid;
 // Virtual time in which every task that can go on does so.
 enum { SETTLE_NS = 100000 };
@@ -59,6 +59,11 @@ static long long now_ns(void) {
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);
     return now.tv_sec * 1000000000LL + now.tv_nsec;
+}
+
+void start_clock(void) {
+    if (!stage->begun_ns)
+        stage->begun_ns = now_ns();
 }
 
 static void sleep_until_ns(long long at_ns) {
@@ -162,12 +167,17 @@ static void give_turn(int number, struct player *player) {
 }
 
 static void advance(void) {
+    if (!stage->begun_ns)
+        return; // nothing can end yet
     elapsed_units++;
-    sleep_until_ns(begun_ns + elapsed_units * stage->unit_ns);
+    sleep_until_ns(stage->begun_ns + elapsed_units * stage->unit_ns);
+}
+
+static long long since_mark_ns(void) {
+    return stage->begun_ns ? now_ns() - stage->begun_ns - elapsed_units * stage->unit_ns : 0;
 }
 
 static void perform_script(int number) {
-    begun_ns = now_ns();
     elapsed_units = latest_ns = 0;
     for (int i = 0; i < stage->step_count; i++) {
         struct step *step = &stage->steps[i];
@@ -179,9 +189,8 @@ static void perform_script(int number) {
             CALLS[step->call].perform(NULL, step->args, step->count);
         settle();
         write_down(i, step);
-        long long since_mark = now_ns() - begun_ns - elapsed_units * stage->unit_ns;
-        if (since_mark > latest_ns)
-            latest_ns = since_mark;
+        if (since_mark_ns() > latest_ns)
+            latest_ns = since_mark_ns();
     }
     // Time-outs end half a unit after the step that began them: steps in the first quarter are clear of all.
     if (elapsed_units && latest_ns > stage->unit_ns / 4)
@@ -197,6 +206,8 @@ static void stage_script(int number) {
     int pid = SYS(SYS_clone, SIGCHLD);
     if (pid == 0) {
         close(0);
+        // A write that ends as another task closes the other end should not end that one, too, before it has told.
+        sigaction(SIGPIPE, &(struct sigaction){.sa_sigaction = hear, .sa_flags = SA_SIGINFO}, NULL);
         play(main);
     }
     while (main->state != IDLE)

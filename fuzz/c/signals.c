@@ -69,19 +69,24 @@ RUN(rt_sigtimedwait) {
 
 // Which of several threads takes a signal that more than one lets through is not promised.
 static bool is_promised(int process, int signo) {
-    int threads = 0, open = 0;
-    bool others_wait = false;
+    int threads = 0, open = 0, waiting = 0;
+    bool others_wait = false, opens_later = false;
     for (int i = 0; i < TASKS; i++) {
         struct player *player = &stage->players[i];
         if (player->process != process || (player->state != IDLE && player->state != CALLING))
             continue;
         threads++;
+        waiting += player->state == CALLING && player->waits_for & SIGNALS_OF(process);
+        opens_later |= !(player->blocked >> (signo - 1) & 1);
         if (!(player->waiting_with >> (signo - 1) & 1))
             open++;
         else if (player->state == CALLING && player->waits_for & SIGNALS_OF(process))
             others_wait = true;
     }
-    return threads < 2 || open == 0 || (open == 1 && !others_wait);
+    // One whose call ends, and with it the mask of the call, may take what another one wakes for.
+    if (open == 0)
+        return threads < 2 || waiting < 2 || !opens_later;
+    return threads < 2 || (open == 1 && !others_wait);
 }
 
 // The end of a process closes its files one by one: who sleeps for several may see some of it.

@@ -61,6 +61,7 @@ struct stage {
     uint64_t watched[OBJECTS]; // by an epoll: the objects of its interests
     uint64_t sockets;          // objects that are sockets
     long long unit_ns;
+    volatile long long begun_ns; // when the first unit began; 0: not yet
     struct step steps[STEPS];
     int step_count;
 };
@@ -106,6 +107,7 @@ struct variable {
 extern struct variable variables[VARIABLES]; // of this process
 uint64_t closure(uint64_t objects);
 bool may_wait(struct player *me, uint64_t waits_for, uint64_t takes);
+void start_clock(void); // the first unit begins with the first step that needs time
 long long timeout_ns(long long units);
 struct timespec *timeout_of(struct timespec *span, long long units); // NULL for ever
 long long whole_units(long long span_ns);

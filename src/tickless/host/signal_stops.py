@@ -60,6 +60,8 @@ class SignalStops:
         if signo and sigmask(signo) & STOPPING_BY_DEFAULT:
             signo = self._stop_or_not(task, signo, outside=ours is None or isinstance(ours, OutsideSigInfo))
         if signo:
+            if task.restarts_block:
+                task.restarts_block = not task.signals.read_masks()[4] & sigmask(signo)
             told = theirs if ours is None or isinstance(ours, OutsideSigInfo) else ours
             self.supervisor.kernel.signal_delivered(task, told)
         task.injected = signo
@@ -140,7 +142,9 @@ class SignalStops:
             self._make_child_traced(task)
             return
         if code == ERESTART_RESTARTBLOCK:
-            code = EINTR  # the host's own restart block knows nothing of this sleep
+            # The host's own restart block knows nothing of this sleep: it makes the call again, or a handler gives EINTR.
+            code = ERESTARTNOHAND
+            task.restarts_block = self.supervisor.attention = True
         task.answered_restart = code in (ERESTARTSYS, ERESTARTNOHAND, ERESTARTNOINTR)
         self.supervisor.send(task, 0, -code, 0)
 

@@ -176,7 +176,7 @@ class Supervisor:
         try:
             if self.attention:
                 self.attend()
-            elif self.kernel.listener is not None or self.idle.pace is not None or task.resumes:
+            elif self.kernel.listener is not None or self.idle.pace is not None or task.goes_on:
                 self.receive(notify.receive(self.listener))
             else:
                 serve_calls(self, task)
@@ -216,7 +216,7 @@ class Supervisor:
         if not charged:
             if task.clock.given is not None:
                 clock.now_ns = task.clock.take(clock.now_ns, received[3])
-            if not task.resumes and not task.was_cut_short:
+            if not task.goes_on and not task.was_cut_short:
                 clock.now_ns += self.costs[received[2]]
         if self.idle.pace is not None:
             clock.now_ns = max(clock.now_ns, self.idle.pace.now_ns())
@@ -261,6 +261,10 @@ class Supervisor:
         assert task.call is not None, f"{task} is in no call"
         if self.kernel.listener is not None:
             self.kernel.listener.call_entered(task)
+        if task.restarts_block:
+            task.restarts_block = False
+            self.settle(task, self.kernel.make_again(task, ERESTART_RESTARTBLOCK))
+            return
         self.settle(task, self.kernel.begin_call(task, task.call, task.args))
 
     def dispatch(self, task: Tracee) -> None:

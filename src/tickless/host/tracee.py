@@ -45,6 +45,7 @@ class Tracee(Task):
         self.notification = 0  # the id of the call it is in, or made last
         self.injected = 0  # the signal that PTRACE_CONT is to deliver
         self.answered_restart = False  # its last answer asked the host to restart the call
+        self.restarts_block = False  # that call goes on by its restart block, unless a handler runs first
         self.suspends = False  # its call ends by an rt_sigsuspend that it makes instead
         self.is_restarted = True  # where that signal does nothing: Linux makes all such calls again but epoll_pwait
         self.before_suspend: Registers | None = None  # its registers, while it makes that
@@ -55,6 +56,11 @@ class Tracee(Task):
         self.root_is_ours: bool | None = None  # its root directory and mounts are the supervisor's; None: not known
         self.cpus = supervisor.cpus  # what it is told that it may use
         self.ipc_is_ours: bool | None = None  # so is its IPC namespace
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether its next notification is no new call."""
+        return self.resumes or self.restarts_block
 
     def own_fd_table(self) -> None:
         """The task shares its fd table no longer: unshare(CLONE_FILES), exec."""

@@ -193,6 +193,15 @@ class Kernel:
         assert entry is not None, f"{task} has a restart code from a call of the host"
         return entry(task, *task.args)
 
+    def make_again(self, task: Task, code: int) -> Answer | None:
+        """`restart_call`: its answer, or None if it blocks."""
+        self.current = task
+        try:
+            result = self.restart_call(task, code)
+        except Errno as error:
+            result = -error.number
+        return self.take_result(task, result)
+
     def abandon_call(self, task: Task) -> None:
         """Exit, exec or SIGKILL: the blocked call ends without an answer and leaves every queue."""
         if task.blocked_call is not None:

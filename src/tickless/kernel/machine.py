@@ -25,7 +25,6 @@ from tickless.kernel import process
 from tickless.kernel import syscalls as _syscalls  # noqa: F401  declares every call
 from tickless.kernel.clock import Clock
 from tickless.kernel.deadlock import describe_blocked
-from tickless.kernel.errors import Errno
 from tickless.kernel.fd_table import OwnFdTable
 from tickless.kernel.job_control import is_restart
 from tickless.kernel.kernel import Deadlock, Kernel
@@ -216,11 +215,7 @@ class Machine(Kernel):
 
     def _restart(self, task: OwnTask, code: int) -> None:
         """The last call was interrupted, and no handler has run, or one with SA_RESTART."""
-        try:
-            result = self.restart_call(task, code)
-        except Errno as error:
-            result = -error.number
-        self._answer(task, self.take_result(task, result))
+        self._answer(task, self.make_again(task, code))
 
     def _run_program(self, task: OwnTask) -> None:
         frame = task.frames[-1]

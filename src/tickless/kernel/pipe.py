@@ -278,15 +278,18 @@ class PipeWrite:
                 raise Errno(EFAULT)
         if self.written < self.src.size:
             return None
-        if self.was_empty or pipe.was_polled:
-            pipe.read_queue.wake_all(READABLE)
+        self._end()
         return self.written
 
     def end_with(self, error: Errno) -> int:
         """What the call gives when it cannot go on: the bytes written, if there are any."""
-        if self.written and (self.was_empty or self.pipe.was_polled):
-            self.pipe.read_queue.wake_all(READABLE)
+        self._end()
         return self.written or -error.number
+
+    def _end(self) -> None:
+        # Once the pipe was polled, a write that has written nothing is an edge as well. pipe_write in fs/pipe.c
+        if self.was_empty or self.pipe.was_polled:
+            self.pipe.read_queue.wake_all(READABLE)
 
     def _merge(self) -> None:
         """Put what does not fill a page into the last slot, if it fits there whole."""
@@ -302,15 +305,18 @@ class PipeWrite:
     def _sleep_and_go_on(self) -> Blocked:
         pipe = self.pipe
         self._wake_readers_before_sleep()
+        done = None
         try:
             done = yield from pipe.write_queue.sleep_signalable_until(
                 self.task, self._attempt, events=WRITABLE, exclusive=True
             )
-        except Errno as error:
+        except Errno:
             if not self.written:
                 raise
-            done = self.end_with(error)
+            return self.written
         finally:
+            if done is None:  # interrupted, killed, or in error
+                self._end()
             # Writers are woken one at a time: the space that is left is the next one's.
             if not pipe.is_full:
                 pipe.write_queue.wake_all(WRITABLE)
