@@ -142,7 +142,7 @@ class SignalStops:
             self._make_child_traced(task)
             return
         if code == ERESTART_RESTARTBLOCK:
-            # The host's own restart block knows nothing of this sleep: it makes the call again, or a handler gives EINTR.
+            # The host has no restart block of this sleep: it makes the call again, or a handler gives EINTR.
             code = ERESTARTNOHAND
             task.restarts_block = self.supervisor.attention = True
         task.answered_restart = code in (ERESTARTSYS, ERESTARTNOHAND, ERESTARTNOINTR)
