@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING
 from tickless.abi.arch import ARCH
 from tickless.abi.numbers import name_of
 from tickless.abi.signal import signal_name
+from tickless.host.clock_reads import CLOCK_READ_COST_NS
 from tickless.host.cpus import choose_cpu
 from tickless.host.inherited import Inherited
 from tickless.host.launch import launch
 from tickless.host.placeholder import raise_descriptor_limit
-from tickless.host.supervisor import CLOCK_READ_COST_NS, Supervisor
+from tickless.host.supervisor import Supervisor
 from tickless.host.terminal_mode import restorer
 from tickless.host.trapped import clock_read_numbers, memory_numbers, pass_on_unserved, trapped_filter, trapped_numbers
 from tickless.kernel import syscalls as _syscalls  # noqa: F401  declares every call

@@ -181,6 +181,15 @@ def test_a_spinning_program_sees_time_pass(tmp_path: Path) -> None:
     assert ended.stdout == "over\n"
 
 
+def test_whoever_waits_on_the_clock_itself_gets_there(tmp_path: Path) -> None:
+    """Reads in a row grow dearer: an hour of them takes no hour, and nobody else is late for it."""
+    ended = run_virtually([str(compile_c(HERE / "virtual" / "clock_loops.c"))], tmp_path)
+
+    waits = ["vDSO", "call", "processor", "child", "parent"]
+    on_time = [*(f"{wait}: in time" for wait in waits), "alarm: 0 ms late", "sleep: 0 ms late"]
+    assert ended.stdout.splitlines() == on_time, ended.stderr
+
+
 def test_nothing_is_left_after_a_failed_start(tmp_path: Path) -> None:
     folder = tmp_path / "run"
     run([TICKLESS, "run", "--at", "1h:SIGTERM", "no-such-program"], folder)

@@ -160,7 +160,7 @@ class LifeCycle:
     def go_on(self, task: Tracee) -> None:
         """Let a stopped task run, with the signal that it was stopped for."""
         signo, task.injected = task.injected, 0
-        self.supervisor.give_clock(task)
+        self.supervisor.clock_reads.give(task)
         try:
             ptrace.cont(task.tid, signo)
         except ProcessLookupError:

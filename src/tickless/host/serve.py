@@ -24,7 +24,7 @@ def serve_calls(supervisor: Supervisor, task: Tracee) -> None:
     Raises: OSError: EINTR, ENOENT as `notify.receive`.
     """
     kernel, listener, answer = supervisor.kernel, supervisor.listener, supervisor.answer
-    clock, table, ready = kernel.clock, kernel.table, kernel.ready
+    clock, table, ready, clock_reads = kernel.clock, kernel.table, kernel.ready, supervisor.clock_reads
     costs, dying = supervisor.costs, supervisor.life.deaths.dying
     kernel.current, tid, task_clock, consumed = task, task.tid, task.clock, task.signals.consumed
     while not supervisor.attention:  # a stop may have come while the last answer was given: nobody would wake us
@@ -37,7 +37,7 @@ def serve_calls(supervisor: Supervisor, task: Tracee) -> None:
         ioctl(listener, RECEIVE, buffer)
         received = note, who, number, address, a, b, c, d, e, f = unpack_notification(buffer)
         if task_clock.given is not None:
-            clock.now_ns = task_clock.take(clock.now_ns, address)
+            clock.now_ns = clock_reads.take(task_clock, address)
         clock.now_ns = now_ns = clock.now_ns + costs[number]
         if who != tid or clock.next_due_ns <= now_ns or (ready and supervisor.slice_is_over(number)):
             supervisor.receive(received, charged=True)
@@ -59,5 +59,5 @@ def serve_calls(supervisor: Supervisor, task: Tracee) -> None:
             supervisor.go_on(task, result)
             continue
         if task_clock.wanted:
-            supervisor.give_clock(task)
+            clock_reads.give(task)
         ioctl(listener, SEND, answer)

@@ -86,7 +86,7 @@ class SignalStops:
         instruction = tsc.reading_instruction(task) if fault.code == SI_KERNEL else None
         if instruction is None:
             return False
-        tsc.complete(task, instruction, self.supervisor.read_clock(task))
+        tsc.complete(task, instruction, self.supervisor.clock_reads.read(task))
         self.supervisor.life.stopped(task)
         return True
 

@@ -15,10 +15,10 @@ from tickless.abi.arch import ARCH
 from tickless.abi.epoll import EPOLLIN
 from tickless.abi.errno import ERESTART_RESTARTBLOCK, ERESTARTSYS
 from tickless.abi.numbers import number_of
-from tickless.abi.time import CLOCK_BOOTTIME, CLOCK_REALTIME
 from tickless.host import notify
 from tickless.host.cgroup_events import CgroupEvents
 from tickless.host.chance import Chance
+from tickless.host.clock_reads import ClockReads
 from tickless.host.idle import Idle
 from tickless.host.life_cycle import CLONES, LifeCycle
 from tickless.host.master import Events, Master
@@ -48,11 +48,6 @@ SCHED_YIELD = number_of(ARCH, "sched_yield")
 # Calls that a task may make before another that is ready gets the token. With one more it is a prime, so that the turn
 # never ends at the same call of a loop each time.
 SLICE = 22
-# Clock reads that a task may make without a call, and while another is ready.
-READS = 50_000_000
-READS_WHILE_OTHERS_WAIT = 1_000
-# Virtual time that a read of the clock takes, trapped or not.
-CLOCK_READ_COST_NS = 20
 
 
 class Supervisor:
@@ -73,7 +68,7 @@ class Supervisor:
         self.chance = Chance(seed)
         self.cpus = cpus  # what sched_getaffinity tells the program
         self.costs = costs  # virtual ns that each call takes, by number
-        self.memory_numbers = memory_numbers()
+        self.memory_numbers, self.clock_numbers = memory_numbers(), frozenset(clock_read_numbers())
         self.master = Master()
         self.placeholders = Placeholders(self.master)
         self.readiness = Readiness(self)
@@ -82,6 +77,7 @@ class Supervisor:
         self.life = LifeCycle(self)
         self.stops = SignalStops(self, trapped)
         self.idle = Idle(self, inodes_of(launched.pid))
+        self.clock_reads = ClockReads(kernel.clock, self.idle)
         self.cgroup_events = CgroupEvents(self.idle)
         self.outside = Outside(self)
         self.net = SafetyNet(self)
@@ -96,14 +92,13 @@ class Supervisor:
         self.ended_by: str | None = None  # why the run is to end before its tasks do
         self._wrap_entries()
         self.in_host: set[Tracee] = set()  # tasks that block in the host, though nobody foresaw it
-        self.master.register(self.listener, EPOLLIN, self.idle.receive_waiting)
         self.main = self.life.adopt_main(launched)
 
     def _wrap_entries(self) -> None:
         """Give some calls something to do here before the kernel has its turn."""
         table = self.kernel.table
-        for number in clock_read_numbers():
-            table[number] = noting_reads(table[number])
+        for number in self.clock_numbers:
+            table[number] = noting_reads(table[number], self.clock_reads)
         for number in CLONES:
             table[number] = refusing_clone(table[number], self.listener)
 
@@ -112,6 +107,7 @@ class Supervisor:
     def run(self) -> None:
         """Serve until the last task has ended, or `end` was called."""
         kernel = self.kernel
+        self.master.register(self.listener, EPOLLIN, self.idle.receive_waiting)
         self.life.start(self.main)
         while kernel.tasks and self.ended_by is None:
             try:
@@ -198,6 +194,8 @@ class Supervisor:
         """Another task is ready: count the call, and tell whether it is the other's turn."""
         if number in self.memory_numbers:
             return False
+        if number in self.clock_numbers and self.clock_reads.is_all():
+            return True
         self.slice_left -= 1
         return self.slice_left < 0
 
@@ -215,7 +213,7 @@ class Supervisor:
         clock = self.kernel.clock
         if not charged:
             if task.clock.given is not None:
-                clock.now_ns = task.clock.take(clock.now_ns, received[3])
+                clock.now_ns = self.clock_reads.take(task.clock, received[3])
             if not task.goes_on and not task.was_cut_short:
                 clock.now_ns += self.costs[received[2]]
         if self.idle.pace is not None:
@@ -311,7 +309,7 @@ class Supervisor:
         """Let the call end and the task run."""
         self.runner, task.state, task.place = task, RUNNING, ELSEWHERE
         if task.clock.wanted:
-            self.give_clock(task)
+            self.clock_reads.give(task)
         notify.pack_answer_into(self.answer, 0, task.notification, value, error, flags)
         try:
             notify.send(self.listener, self.answer)
@@ -323,26 +321,6 @@ class Supervisor:
         self.runner = task
         task.state = RUNNING
         task.place = ELSEWHERE
-
-    def give_clock(self, task: Tracee) -> None:
-        """Let a task that reads the clock do so without us, up to where something may happen."""
-        if not task.clock.wanted or self.idle.pace is not None:
-            return
-        clock = self.kernel.clock
-        reads = READS_WHILE_OTHERS_WAIT if self.kernel.ready else READS
-        task.clock.give(
-            clock.now_ns,
-            clock.offsets[CLOCK_REALTIME],
-            CLOCK_READ_COST_NS,
-            min(clock.next_due_ns, clock.now_ns + reads * CLOCK_READ_COST_NS),
-            clock.offsets[CLOCK_BOOTTIME],
-        )
-
-    def read_clock(self, task: Tracee) -> int:
-        """Let the task that runs read CLOCK_MONOTONIC without a call; ns."""
-        clock = self.kernel.clock
-        clock.now_ns = task.clock.take(clock.now_ns) + CLOCK_READ_COST_NS
-        return clock.now_ns
 
     # What may come between two calls
 

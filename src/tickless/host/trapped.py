@@ -18,6 +18,7 @@ from tickless.host import (  # noqa: F401  they declare calls
     semaphores,
     tracing,
 )
+from tickless.host.clock_reads import ClockReads
 from tickless.host.host_calls import MEMORY_CALLS  # and declares the calls that only a host has
 from tickless.host.seccomp import build_filter
 from tickless.kernel.outcome import PASS_ON, Result
@@ -81,12 +82,13 @@ def clock_read_numbers() -> Iterator[int]:
     return (number for number, declaration in Registry.entries(ARCH) if declaration.clock_read)
 
 
-def noting_reads(entry: Entry | None) -> Entry:
-    """A clock read that counts for the task: who reads often is given the clock."""
+def noting_reads(entry: Entry | None, reads: ClockReads) -> Entry:
+    """A clock read that is counted: for the task, since who reads often is given the clock, and for what it costs."""
     assert entry is not None, "a clock read without an entry"
 
     def noting(task: Task, a: int, b: int, c: int, d: int, e: int, f: int) -> Result:
         task.clock.note_trapped_read()  # type: ignore[attr-defined]
+        reads.charge()
         return entry(task, a, b, c, d, e, f)
 
     return noting

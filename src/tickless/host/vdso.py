@@ -182,7 +182,7 @@ class TaskClock(ClockGrant):
     What it reads back is a program's own memory: never believed beyond what was given.
     """
 
-    __slots__ = ("_fd", "_image", "_late", "_usable", "cells", "given", "vdso")
+    __slots__ = ("_fd", "_image", "_late", "_usable", "cells", "given", "reads_taken", "vdso")
 
     def __init__(self, memory: AddressSpace, image: VdsoImage | None = None, vdso: int = 0, cells: int = 0) -> None:
         """`vdso` and `cells` are addresses there; without an image or cells all reads are system calls."""
@@ -198,6 +198,7 @@ class TaskClock(ClockGrant):
             self._late = frozenset(base + call for call in vdso_code.LATE_CALLS.values())
         # What the cells were last given: now, step, limit. None: nothing to take.
         self.given: tuple[int, int, int] | None = None
+        self.reads_taken = 0  # by the last `take`: reads that were answered there
 
     @classmethod
     def install(cls, image: VdsoImage | None, tid: int, memory: AddressSpace, chance: bytes = b"") -> "TaskClock":
@@ -264,6 +265,7 @@ class TaskClock(ClockGrant):
         `instruction_pointer` is that of the trapped call. If it is a read that came to the limit, its step is taken
         back out: it is still to be answered.
         """
+        self.reads_taken = 0
         if self.given is None:
             return now_ns
         start, step, limit = self.given
@@ -285,6 +287,7 @@ class TaskClock(ClockGrant):
         self.idle_takes = 0
         if instruction_pointer in self._late:
             told -= step
+        self.reads_taken = (told - start) // step
         return max(now_ns, min(told, limit + step - 1))
 
     def revoke(self) -> None:
