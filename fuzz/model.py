@@ -143,6 +143,7 @@ class Sleep:
         self.deadline = deadline
         self.order = order
         self.files: tuple[ModelFile, ...] = ()
+        self.give_up: Callable[[], object] = lambda: None  # what comes before it ends without a result
         self.numbers: tuple[int, ...] = ()  # that it looks at whenever it is woken
         self.waits_for: set[object] = set()
         self.takes: set[object] = set()
@@ -289,14 +290,18 @@ class Model:
         files: tuple[ModelFile, ...] = (),
         waits_for: set[object] | None = None,
         takes: set[object] | None = None,
+        give_up: Callable[[], object] = lambda: None,
     ) -> Result | None:
-        """What a call gives now, or None: it sleeps; `timeout` in ms, -1 for ever."""
+        """What a call gives now, or None: it sleeps; `timeout` in ms, -1 for ever. `give_up` precedes its failure."""
         result = attempt()
-        if result is not None or timeout == 0:
-            return late if result is None else result
+        if result is not None:
+            return result
+        if timeout == 0:
+            give_up()
+            return late
         self.order += 1
         task.sleep = Sleep(attempt, late, None if timeout < 0 else self.now + timeout * MS, self.order)
-        task.sleep.files = files
+        task.sleep.files, task.sleep.give_up = files, give_up
         task.sleep.waits_for, task.sleep.takes = waits_for or set(), takes or set()
         return None
 
@@ -313,12 +318,12 @@ class Model:
 
     def _try_again(self, task: ModelTask, sleep: Sleep) -> bool:
         result = sleep.attempt()
-        if result is None and sleep.deadline is not None and self.now >= sleep.deadline:
-            result = sleep.late
-        if result is None and self.has_signal(task):
-            result = INTERRUPTED
         if result is None:
-            return False
+            is_late = sleep.deadline is not None and self.now >= sleep.deadline
+            if not is_late and not self.has_signal(task):
+                return False
+            sleep.give_up()
+            result = sleep.late if is_late else INTERRUPTED
         task.sleep = None
         if sleep.word is not None and sleep in self.queues[sleep.word]:
             self.queues[sleep.word].remove(sleep)

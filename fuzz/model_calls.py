@@ -91,7 +91,12 @@ class ModelOfCalls(Model):
         if not is_ready and self.conflicts(task, things, things):
             return SKIPPED
         timeout = 0 if file.nonblock else -1
-        return self.try_or_sleep(task, attempt, -EAGAIN, timeout, (file,), {file}, {file})
+        return self.try_or_sleep(task, attempt, -EAGAIN, timeout, (file,), {file}, {file}, lambda: self._give_up(file))
+
+    def _give_up(self, file: ModelFile) -> None:
+        """Linux tells of a write to a pipe that was polled, also if nothing was written."""
+        if isinstance(file, PipeEnd) and not file.reads and file.pipe.was_polled:
+            self._end_of(file.pipe, IN_TYPES)
 
     def _take(self, task: ModelTask, file: ModelFile, size: int) -> Answer:
         if isinstance(file, Counter) and file.count:

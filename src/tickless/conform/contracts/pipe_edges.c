@@ -120,6 +120,42 @@ RULE(edges_of_writes, "epoll(7)", "each write is an edge for the reader, also in
     SEE(edges(epoll));
 }
 
+RULE(edges_of_failed_writes, "epoll(7)", "a write that fails is an edge for the reader as well, unless the pipe is empty")
+{
+    make(O_NONBLOCK);
+    int epoll = edge_epoll();
+    SEE(edges(epoll));
+    SEE(syscall(SYS_write, ends[1], 16, 1));
+    SEE(edges(epoll));
+    fill(4096);
+    edges(epoll);
+    SEE(write(ends[1], "a", 1));
+    SEE(edges(epoll));
+    SEE(write(ends[1], "a", 0));
+    SEE(edges(epoll));
+    fcntl(ends[1], F_SETFL, 0);
+    SEE_BLOCKED(write(ends[1], "a", 1));
+    SEE(edges(epoll));
+}
+
+RULE(edge_of_a_killed_writer, "epoll(7)", "so is the end of a writer that is killed while it waits for room")
+{
+    make(O_NONBLOCK);
+    int epoll = edge_epoll();
+    fill(4096);
+    fcntl(ends[1], F_SETFL, 0);
+    pid_t writer = fork();
+    if (writer == 0) {
+        close(ends[0]);
+        _exit(write(ends[1], "a", 1) != 1);
+    }
+    until_asleep(writer);
+    SEE(edges(epoll));
+    kill(writer, SIGKILL);
+    waitpid(writer, NULL, 0);
+    SEE(edges(epoll));
+}
+
 RULE(edges_of_reads, "epoll(7)", "a read is an edge for the writer only if the pipe was full and no longer is")
 {
     make(O_NONBLOCK);
