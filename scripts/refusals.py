@@ -29,10 +29,8 @@ WHAT_TO_DO = {
     "TL111": "SIGIO for a pipe is not sent. Wait for it with epoll or poll.",
     "TL113": "No program is known that locks a pipe. Locks on files are served.",
     "TL114": "Without O_ASYNC on them there is no owner to tell. Wait with epoll or poll.",
-    "TL120": "Pipes live in tickless, so Linux cannot splice them. Programs that splice have a path with read and "
-    "write for files that cannot: EINVAL leads there. Between two pipes splice is served.",
-    "TL121": "As TL120.",
-    "TL123": "As TL120. sendfile between files and sockets is Linux's and works.",
+    "TL120": "Pipes live in tickless, which must not wait for a terminal itself. Programs that splice have a path with "
+    "read and write for files that cannot: EINVAL leads there. Other files, sockets and FIFOs are spliced.",
     "TL130": "Completions would arrive in memory, past the clock. Libraries fall back to epoll, as on an older kernel; "
     "some take a switch (libuv: UV_USE_IO_URING=0).",
     "TL131": "Linux knows files of tickless as placeholders only. Let the operation be on a file of Linux, and wait "

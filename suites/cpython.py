@@ -15,10 +15,8 @@ MODULES = [
     *("os", "posix", "queue", "concurrent_futures"),
     *(f"multiprocessing_{way}" for way in ("fork", "forkserver", "spawn", "main_handling")),
 ]
-SPLICE = Difference("passed", "failed", "splice with a pipe is refused by name: TL120, docs/coverage.md.")
 FILE_TIME = Difference("passed", "failed", "Files are stamped by the host's clock, unless --file-times says otherwise.")
 DIFFERENCES = {
-    **{f"test_os test.test_os.FileTests.test_splice{what}": SPLICE for what in ("", "_offset_in", "_offset_out")},
     **{f"test_os test.test_os.UtimeTests.test_utime_current{what}": FILE_TIME for what in ("", "_old")},
 }
 

@@ -32,7 +32,6 @@ DIFFERENCES = {
     for stressor, why in {
         "clock": "TL440, timers on the clocks of CPU time",
         "sigio": "TL111, O_ASYNC on a pipe",
-        "tee": "TL121, tee",
     }.items()
 }
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 
 from tickless.abi.epoll import EPOLL_CTL_DEL
 from tickless.abi.poll import POLLNVAL
@@ -87,6 +87,41 @@ class FakeInterests:
         self.on_ready()
 
 
+class FakeEnd:
+    """HostSource and HostTarget: what can be taken, and what has been put, `room` bytes at a time."""
+
+    def __init__(self, *, is_fifo: bool) -> None:
+        self.is_fifo = is_fifo
+        self.content: bytes | None = None  # None: it has to be waited for
+        self.put_bytes = b""
+        self.room = 0  # 0: it has to be waited for
+        self.error = 0  # what the next take or put raises
+        self.closed = 0
+
+    def take(self, size: int) -> bytes | None:
+        if self.error:
+            raise Errno(self.error)
+        if self.content is None:
+            return None
+        taken, self.content = self.content[:size], self.content[size:]
+        return taken
+
+    def put(self, data: bytes) -> int | None:
+        if self.error:
+            raise Errno(self.error)
+        taken = data[: self.room]
+        self.room -= len(taken)
+        self.put_bytes += taken
+        return len(taken) or None
+
+    def sleep(self) -> Generator[None, None, int]:
+        yield
+        return 0
+
+    def close(self) -> None:
+        self.closed += 1
+
+
 class FakeReadiness:
     """HostReadiness of FakeHostFiles."""
 
@@ -97,6 +132,8 @@ class FakeReadiness:
         self.sizes: list[int] = []  # what each of them moves at most, 0 if some of it will do
         self.connected: list[int] = []  # sockets that connect(2) was called for
         self.commands: list[tuple[int, int, int]] = []  # (fd, command, argument) of fcntl
+        self.end = FakeEnd(is_fifo=False)  # of the file that a pipe is spliced with
+        self.spliced: list[tuple[int, int | None, str, bool]] = []  # fd, offset, call, nonblock
 
     def poll(self, task: Task, wants: list[tuple[int, int]]) -> dict[int, int]:
         return {fd: self._events_of(task, fd) & events for fd, events in wants}
@@ -125,6 +162,14 @@ class FakeReadiness:
         self.waits.append((fd, events))
         self.sizes.append(size)
         return PASS_ON
+
+    def splice_from(self, task: Task, fd: int, offset: int | None, *, call: str, nonblock: bool) -> FakeEnd:
+        self.spliced.append((fd, offset, call, nonblock))
+        return self.end
+
+    def splice_to(self, task: Task, fd: int, offset: int | None, *, nonblock: bool, more: bool) -> FakeEnd:
+        self.spliced.append((fd, offset, "more" if more else "to", nonblock))
+        return self.end
 
     def become(self, file: FakeHostFile, events: int) -> None:
         """A file of the host is ready for `events`, and whoever watches is told."""

@@ -17,7 +17,7 @@ from tickless.abi.fcntl import (
     O_NONBLOCK,
 )
 from tickless.abi.stat import S_IFIFO, S_IFREG, S_IFSOCK
-from tickless.kernel.machine import Machine, OwnTask
+from tickless.kernel.machine import OwnTask
 from tickless.kernel.outcome import PASS_ON
 
 BAD = 0x10  # no address
@@ -113,46 +113,6 @@ def test_the_order_of_checks(task: OwnTask, name: str, args: tuple[int, ...], re
 
     assert call(task, name, *args) == result
     assert host.waits == []
-
-
-@pytest.mark.parametrize(
-    ("name", "args", "id_"),
-    [("splice", (2, 0, 1, 0, 1, 0), "TL120"), ("tee", (2, 1, 1, 0), "TL121"), ("sendfile", (1, 2, 0, 1), "TL123")],
-)
-def test_a_pipe_and_a_file_of_the_host_are_refused_by_name(
-    kernel: Machine, ends: Ends, name: str, args: tuple[int, ...], id_: str
-) -> None:
-    """EINVAL, on which programs read and write instead; a number that is not open is EBADF."""
-    refused = []
-    kernel.on_refused = lambda task, unserved: refused.append(unserved.id)
-    with_host_files(ends.task)
-    install(ends.task, FakeHostFile())
-
-    assert call(ends.task, name, *args) == -EINVAL
-    assert refused == [id_]
-    assert call(ends.task, name, 99, *args[1:]) == -EBADF
-
-
-@pytest.mark.parametrize(
-    ("name", "args"),
-    [
-        ("splice", (0, 0, 0, 0, 1, 0)),
-        ("splice", (1, 0, 1, 0, 1, 0)),
-        ("tee", (0, 0, 1, 0)),
-        ("tee", (1, 1, 1, 0)),
-        ("sendfile", (0, 0, 0, 1)),
-        ("sendfile", (1, 1, 0, 1)),
-    ],
-)
-def test_bytes_go_from_what_can_be_read_to_what_can_be_written(
-    kernel: Machine, ends: Ends, name: str, args: tuple[int, ...]
-) -> None:
-    """splice(2), tee(2), sendfile(2): EBADF, before anything is refused."""
-    refused = []
-    kernel.on_refused = lambda task, unserved: refused.append(unserved.id)
-
-    assert call(ends.task, name, *args) == -EBADF
-    assert refused == []
 
 
 def test_only_regular_files_are_copied_in_the_kernel(ends: Ends) -> None:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import ctypes
 import fcntl
 import os
-from _socket import AF_INET, AF_INET6, AF_UNIX, SO_DOMAIN, SO_TYPE, SOCK_SEQPACKET, SOCK_STREAM, SOL_SOCKET
+from _socket import AF_INET, AF_INET6, AF_UNIX, SOCK_SEQPACKET, SOCK_STREAM
 from typing import TYPE_CHECKING
 
 from tickless.abi.epoll import EPOLLOUT
 from tickless.abi.errno import EAGAIN, EALREADY, EINPROGRESS, EINTR, ERESTARTSYS
 from tickless.host.master import poll_one
-from tickless.host.sockets import socket_of
+from tickless.host.sockets import kind_of_socket
 from tickless.host.unix_listeners import Address, address_of, is_full
 from tickless.kernel.outcome import PASS_ON, Blocked, PassOn, Result
 from tickless.kernel.wait_queue import sleep_until
@@ -40,7 +40,7 @@ def connect_when_possible(
 
 
 def _connect(task: Tracee, ours: int, fd: int, address: int, length: int, timeout_ns: int | None) -> Result:
-    domain, kind = _kind_of(ours)
+    domain, kind = kind_of_socket(ours)
     if not 0 < length <= ADDRESS_MAX:
         return PASS_ON
     if domain in (AF_INET, AF_INET6) and kind == SOCK_STREAM:
@@ -114,13 +114,3 @@ class _Connection:
             return ctypes.get_errno() if failed else 0
         finally:
             fcntl.fcntl(self.ours, fcntl.F_SETFL, flags)
-
-
-def _kind_of(ours: int) -> tuple[int, int]:
-    """The domain and the type of a socket; what is none will hear so from the host."""
-    try:
-        one = socket_of(ours)
-    except OSError:
-        return -1, -1
-    with one as opened:
-        return opened.getsockopt(SOL_SOCKET, SO_DOMAIN), opened.getsockopt(SOL_SOCKET, SO_TYPE)

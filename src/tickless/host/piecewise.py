@@ -11,10 +11,7 @@ import stat
 from _socket import (  # `import socket` takes 20 times as long
     AF_UNIX,
     SCM_CREDENTIALS,
-    SO_DOMAIN,
     SO_SNDBUF,
-    SO_TYPE,
-    SOCK_STREAM,
     SOL_SOCKET,
 )
 from collections.abc import Callable, Generator
@@ -29,7 +26,7 @@ from tickless.abi.numbers import number_of
 from tickless.abi.siginfo import SI_USER
 from tickless.abi.signal import SIGPIPE
 from tickless.abi.socket import MSG_DONTWAIT, MSG_NOSIGNAL, MSG_PEEK, MSG_WAITALL
-from tickless.host.sockets import socket_of
+from tickless.host.sockets import kind_of_socket, socket_of
 from tickless.host.task_state import status_of
 from tickless.kernel.errors import Errno
 from tickless.kernel.memory import UIO_MAXIOV, UserBuffer, read_iovec
@@ -48,15 +45,6 @@ PIECE = 1 << 18  # moved at once: more than most buffers hold
 
 Sleep = Callable[[], Generator[None, None, int | None]]
 """Sleeps until the file is ready: None if the socket's time-out has passed."""
-
-
-def is_stream(ours: int) -> bool:
-    """Whether a call may move a part of what it is given: a FIFO, a stream socket."""
-    mode = os.fstat(ours).st_mode
-    if not stat.S_ISSOCK(mode):
-        return stat.S_ISFIFO(mode)
-    with socket_of(ours) as one:
-        return one.getsockopt(SOL_SOCKET, SO_TYPE) == SOCK_STREAM
 
 
 def in_pieces(task: Tracee, ours: int, events: int) -> Pieces | None:
@@ -78,8 +66,7 @@ def in_pieces(task: Tracee, ours: int, events: int) -> Pieces | None:
         return FromSocket(task, ours, buffer, flags & ~MSG_WAITALL) if waits_for_all else None
     with socket_of(ours) as one:
         fits = buffer.size <= one.getsockopt(SOL_SOCKET, SO_SNDBUF) // 4
-        is_unix = one.getsockopt(SOL_SOCKET, SO_DOMAIN) == AF_UNIX
-    return None if fits else ToSocket(task, ours, buffer, flags, _credentials_of(task) if is_unix else b"")
+    return None if fits else ToSocket(task, ours, buffer, flags)
 
 
 class Pieces:
@@ -146,20 +133,33 @@ class ToFifo(Pieces):
 
 
 class ToSocket(Pieces):
-    """send(2). The other end may ask who has written: that is the task, where we may say so. unix(7)"""
+    """send(2)."""
 
-    def __init__(self, task: Tracee, ours: int, buffer: UserBuffer, flags: int, credentials: bytes) -> None:
+    def __init__(self, task: Tracee, ours: int, buffer: UserBuffer, flags: int) -> None:
         super().__init__(task, ours, buffer, flags)
-        self.ancillary = [(SOL_SOCKET, SCM_CREDENTIALS, credentials)] if credentials else []
+        self.sender = Sender(task, ours)
 
     def move(self) -> int:
-        data = self._next()
+        return self.sender.send(self._next(), self.flags)
+
+
+class Sender:
+    """Sends in the task's name: a unix socket's other end may ask who has written, where we may say so. unix(7)"""
+
+    def __init__(self, task: Tracee, ours: int) -> None:
+        self.ours = ours
+        credentials = _credentials_of(task) if kind_of_socket(ours)[0] == AF_UNIX else b""
+        self.ancillary = [(SOL_SOCKET, SCM_CREDENTIALS, credentials)] if credentials else []
+
+    def send(self, data: bytes, flags: int) -> int:
+        """Send without waiting, and without a signal: how many bytes. OSError: EAGAIN, EPIPE and others."""
+        flags |= MSG_DONTWAIT | MSG_NOSIGNAL
         with socket_of(self.ours) as to:
             try:
-                return to.sendmsg([data], self.ancillary, self.flags | MSG_NOSIGNAL)
+                return to.sendmsg([data], self.ancillary, flags)
             except PermissionError:
                 self.ancillary = []
-                return to.sendmsg([data], (), self.flags | MSG_NOSIGNAL)
+                return to.sendmsg([data], (), flags)
 
 
 class FromSocket(Pieces):
@@ -169,19 +169,6 @@ class FromSocket(Pieces):
         with socket_of(self.ours) as source:
             data = source.recv(min(PIECE, self.buffer.size - self.done), self.flags)
         return self.buffer.copy_out(data, self.done)
-
-
-def is_shut(ours: int) -> bool:
-    """Whether a unix stream socket may not be written to any more, which poll(2) does not tell while it is full."""
-    try:
-        with socket_of(ours) as one:
-            if one.family == AF_UNIX and one.type == SOCK_STREAM:
-                one.send(b"", MSG_DONTWAIT | MSG_NOSIGNAL)
-    except BrokenPipeError:
-        return True
-    except OSError:
-        return False  # no socket, or one that is not connected
-    return False
 
 
 def _open_again(ours: int) -> int:

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import os
 import stat
-import struct
 from _socket import (  # `import socket` takes 20 times as long
     SO_ACCEPTCONN,
-    SO_RCVTIMEO,
-    SO_SNDTIMEO,
     SOL_SOCKET,
 )
 from collections.abc import Callable, Generator
@@ -18,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from tickless.abi.arch import ARCH
 from tickless.abi.epoll import EPOLL_CTL_DEL, EPOLL_EVENT, EPOLLIN, EPOLLOUT
-from tickless.abi.errno import EAGAIN, ENOSPC, EPERM
+from tickless.abi.errno import EAGAIN, EBADF, ENOSPC, EPERM
 from tickless.abi.fcntl import F_NOTIFY, F_SETFL, F_SETLEASE, F_SETOWN, F_SETOWN_EX, F_SETSIG, O_ASYNC
 from tickless.abi.numbers import number_of
 from tickless.host import pinned
@@ -27,11 +24,13 @@ from tickless.host.fifos import has_writer
 from tickless.host.host_files import HostWatch, Shadow, TaskFiles
 from tickless.host.locks import LOCK_COMMANDS, lock_record
 from tickless.host.master import poll_one
-from tickless.host.piecewise import SMALL, in_pieces, is_shut, is_stream
+from tickless.host.piecewise import SMALL, in_pieces
 from tickless.host.reach import Reach, socket_inode
 from tickless.host.shortage import WATCHES
-from tickless.host.sockets import socket_of
+from tickless.host.sockets import is_shut, is_stream, socket_of, socket_timeout_ns
+from tickless.host.splicing import FromFile, ToFile
 from tickless.host.tracee import Tracee
+from tickless.kernel.errors import Errno
 from tickless.kernel.host_file import HostStatus
 from tickless.kernel.outcome import PASS_ON, Blocked, Result
 from tickless.kernel.registry import unserved
@@ -49,7 +48,6 @@ UNWATCHABLE = unserved("TL505", "watching a file that tickless may not get at", 
 REFUSALS = {-EPERM: UNWATCHABLE, -ENOSPC: WATCHES}
 ACCEPTS = frozenset((number_of(ARCH, "accept"), number_of(ARCH, "accept4")))
 CALLS_BETWEEN_LOOKS = 64
-TIMEVAL = struct.Struct("qq")
 
 
 class Watch:
@@ -179,7 +177,7 @@ class Readiness:
             os.close(ours)
             return PASS_ON
         self.supervisor.written(task, fd, ours)
-        return connect_when_possible(task, ours, fd, address, length, _socket_timeout_ns(ours, EPOLLOUT))
+        return connect_when_possible(task, ours, fd, address, length, socket_timeout_ns(ours, EPOLLOUT))
 
     def pass_on_when_ready(self, task: Task, fd: int, file: HostFile, events: int, size: int) -> Result:
         # A message that is read may hold the last reference to a description in flight.
@@ -197,7 +195,7 @@ class Readiness:
                 self.supervisor.written(task, fd, ours)
             if fcntl(ours, F_GETFL) & os.O_NONBLOCK or _ends_at_once(task, ours, events):
                 return PASS_ON
-            timeout_ns = _socket_timeout_ns(ours, events)
+            timeout_ns = socket_timeout_ns(ours, events)
             may_block_half_way = size > SMALL and is_stream(ours)
         finally:
             if not may_block_half_way:
@@ -208,6 +206,25 @@ class Readiness:
             return PASS_ON
         return self._park(task, fd, events, timeout_ns)
 
+    def splice_from(self, task: Task, fd: int, offset: int | None, *, call: str, nonblock: bool) -> FromFile:
+        assert isinstance(task, Tracee)
+        self.supervisor.may_release = True
+        self._note_call()
+        return FromFile(task, fd, self._fetch(task, fd), offset, call=call, nonblock=nonblock)
+
+    def splice_to(self, task: Task, fd: int, offset: int | None, *, nonblock: bool, more: bool) -> ToFile:
+        assert isinstance(task, Tracee)
+        self._note_call()
+        return ToFile(task, fd, self._fetch(task, fd), offset, nonblock=nonblock, more=more)
+
+    def _fetch(self, task: Task, fd: int) -> int:
+        try:
+            return _files_of(task).fetch(fd)
+        except PermissionError:
+            task.kernel.refuse(task, UNWATCHABLE)
+        except OSError as error:
+            raise Errno(error.errno or EBADF) from None
+
     def _in_pieces(self, task: Task, fd: int, ours: int, events: int, timeout_ns: int | None) -> Blocked:
         """Do the call here if it could block half-way, by `ours`, which is closed then."""
         assert isinstance(task, Tracee)
@@ -216,7 +233,7 @@ class Readiness:
         def sleep() -> Generator[None, None, int | None]:
             if events != EPOLLIN:
                 self.supervisor.written(task, fd, ours)
-            return self._sleep(task, fd, ours, events, deadline_ns)
+            return self.sleep(task, fd, ours, events, deadline_ns)
 
         try:
             pieces = in_pieces(task, ours, events)
@@ -233,7 +250,7 @@ class Readiness:
         ours = task.fds.task_files().fetch(fd) if len(task.fds.tids) > 1 else None
         try:
             deadline_ns = task.kernel.clock.deadline_after(timeout_ns)
-            ready = yield from self._sleep(task, fd, ours, events, deadline_ns)
+            ready = yield from self.sleep(task, fd, ours, events, deadline_ns)
             if ready is None:
                 return -EAGAIN
             if ours is not None and not task.fds.still_names(fd, ours):
@@ -243,7 +260,7 @@ class Readiness:
                 os.close(ours)
         return PASS_ON
 
-    def _sleep(
+    def sleep(
         self, task: Tracee, fd: int, ours: int | None, events: int, deadline_ns: int | None
     ) -> Generator[None, None, int | None]:
         """0 when one of `events` is true of the fd, or of `ours`; None when the socket's time-out has passed."""
@@ -298,13 +315,3 @@ def _ends_at_once(task: Task, ours: int, events: int) -> bool:
             listens = bool(other.getsockopt(SOL_SOCKET, SO_ACCEPTCONN))
         return listens != (task.call in ACCEPTS)
     return "pidfd" in os.readlink(f"/proc/self/fd/{ours}")
-
-
-def _socket_timeout_ns(ours: int, events: int) -> int | None:
-    """SO_RCVTIMEO or SO_SNDTIMEO of a socket, in ns; None for none. socket(7)."""
-    option = SO_RCVTIMEO if events & EPOLLIN else SO_SNDTIMEO
-    if not stat.S_ISSOCK(os.fstat(ours).st_mode):
-        return None
-    with socket_of(ours) as other:
-        seconds, micros = TIMEVAL.unpack(other.getsockopt(SOL_SOCKET, option, TIMEVAL.size))
-    return (seconds * 10**9 + micros * 1000) or None

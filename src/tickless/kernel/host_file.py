@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from typing import TYPE_CHECKING, ClassVar, NamedTuple, Protocol
 
 from tickless.abi.epoll import EPOLLIN, EPOLLOUT
@@ -55,6 +55,32 @@ class HostStatus(NamedTuple):
         return self.mode & S_IFMT == S_IFIFO
 
 
+class HostEnd(Protocol):
+    """A host file at one end of a splice, which keeps it open as long as it takes."""
+
+    is_fifo: bool
+
+    def sleep(self) -> Generator[None, None, int]:
+        """Wait until it is ready. Raises: Errno(EAGAIN) for a socket's time-out, and what a signal makes of it."""
+
+    def close(self) -> None:
+        """The call has ended."""
+
+
+class HostSource(HostEnd, Protocol):
+    """What is spliced from."""
+
+    def take(self, size: int) -> bytes | None:
+        """Up to `size` bytes, none at the end; None if they have to be waited for. Raises: Errno."""
+
+
+class HostTarget(HostEnd, Protocol):
+    """What is spliced to."""
+
+    def put(self, data: bytes) -> int | None:
+        """Write some of `data`: how many bytes; None if room has to be waited for. Raises: Errno."""
+
+
 class HostReadiness(Protocol):
     """What a host tells of its files. Numbers are those of the calling task."""
 
@@ -75,6 +101,12 @@ class HostReadiness(Protocol):
 
     def connect(self, task: Task, fd: int, address: int, length: int) -> Result:
         """connect(2): PASS_ON, or what it gives now, or a sleep until the socket is connected."""
+
+    def splice_from(self, task: Task, fd: int, offset: int | None, *, call: str, nonblock: bool) -> HostSource:
+        """The file for `call`: splice, tee, or sendfile. Raises: Errno, what Linux says before it looks at the pipe."""
+
+    def splice_to(self, task: Task, fd: int, offset: int | None, *, nonblock: bool, more: bool) -> HostTarget:
+        """The same for splice and tee; `more`: more will follow. Raises: Errno."""
 
     def pass_on_when_ready(self, task: Task, fd: int, file: HostFile, events: int, size: int) -> Result:
         """PASS_ON at once if the call cannot block, else a sleep until one of `events` is true, then PASS_ON.
@@ -109,6 +141,14 @@ class HostFile(File):
     def connect(self, task: Task, fd: int, address: int, length: int) -> Result:
         """Connect a socket."""
         return _host_of(task).connect(task, fd, address, length)
+
+    def splice_from(self, task: Task, fd: int, offset: int | None, *, call: str, nonblock: bool) -> HostSource:
+        """For a call that reads from it into a pipe. Raises: Errno."""
+        return _host_of(task).splice_from(task, fd, offset, call=call, nonblock=nonblock)
+
+    def splice_to(self, task: Task, fd: int, offset: int | None, *, nonblock: bool, more: bool) -> HostTarget:
+        """For a call that writes to it from a pipe. Raises: Errno."""
+        return _host_of(task).splice_to(task, fd, offset, nonblock=nonblock, more=more)
 
     def pass_on(self, task: Task, fd: int, events: int, size: int = 0) -> Result:
         """Let the host do a call that waits for `events`, as soon as it cannot block.

@@ -1,7 +1,6 @@
 """splice(2), tee(2), vmsplice(2), sendfile(2), copy_file_range(2): bytes from file to file without the program.
 
-Between files of the host they are the host's, once they cannot block. Where one end is a pipe of ours and the other a
-file of the host they are refused as Linux refuses files that cannot do it, so that programs read and write instead.
+Between files of the host they are the host's, once they cannot block.
 """
 
 from __future__ import annotations
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING
 from tickless.abi.epoll import EPOLLIN, EPOLLOUT
 from tickless.abi.errno import EBADF, EINVAL, ESPIPE
 from tickless.abi.fcntl import (
+    O_ACCMODE,
     O_APPEND,
     O_NONBLOCK,
     O_RDONLY,
@@ -27,21 +27,15 @@ from tickless.kernel.errors import Errno
 from tickless.kernel.host_file import HostFile, HostStatus
 from tickless.kernel.memory import ScatteredBuffer, read_iovec
 from tickless.kernel.outcome import PASS_ON, Blocked, PassOn, Result
-from tickless.kernel.pipe import Pipe, PipeEnd
-from tickless.kernel.registry import syscall, unserved
-from tickless.kernel.splice import copy_pages, memory_to_pipe, move_pages, pipe_to_memory, splice_pipes
+from tickless.kernel.pipe import PipeEnd
+from tickless.kernel.registry import syscall
+from tickless.kernel.splice import memory_to_pipe, pipe_to_memory
+from tickless.kernel.splice_files import OFFSET, End, check_directions, sendfile_to_pipe, splice_ends, tee_ends
 
 if TYPE_CHECKING:
-    from tickless.kernel.file import File
-    from tickless.kernel.registry import Unserved
     from tickless.kernel.task import Task
 
-SPLICE = unserved("TL120", "splice between a pipe and a file of the host", EINVAL)
-TEE = unserved("TL121", "tee between a pipe and a FIFO", EINVAL)
-SENDFILE = unserved("TL123", "sendfile with a pipe", EINVAL)
-
 SPLICE_FLAGS = SPLICE_F_MOVE | SPLICE_F_NONBLOCK | SPLICE_F_MORE | SPLICE_F_GIFT
-OFFSET_SIZE = 8
 
 
 @syscall
@@ -52,17 +46,15 @@ def splice(
     if not length:
         return 0
     _check_flags(flags)
-    source, target = task.fds.get(fd_in), task.fds.get(fd_out)
-    if isinstance(source, PipeEnd) or isinstance(target, PipeEnd):
-        _check_offsets(task, (source, off_in), (target, off_out))
-        return _between_pipes(task, SPLICE, (fd_in, fd_out), length, flags, move_pages)
+    if _has_pipe(task, fd_in, fd_out):
+        return splice_ends(task, End(task, fd_in, off_in), End(task, fd_out, off_out), length, flags)
 
     def is_mistake(source: HostStatus, target: HostStatus) -> bool:
         if not source.is_fifo:
             return not target.is_fifo or off_out != 0
         return off_in != 0 or source.identity == target.identity or _takes_no_place(target, off_out)
 
-    return _move(task, SPLICE, (fd_in, fd_out), flags, is_mistake)
+    return _move(task, (fd_in, fd_out), flags, is_mistake)
 
 
 @syscall
@@ -71,9 +63,9 @@ def tee(task: Task, fdin: Fd, fdout: Fd, length: Size, flags: SpliceFlags) -> Re
     _check_flags(flags)
     if not length:
         return 0
-    if isinstance(task.fds.get(fdin), PipeEnd) or isinstance(task.fds.get(fdout), PipeEnd):
-        return _between_pipes(task, TEE, (fdin, fdout), length, flags, copy_pages)
-    return _move(task, TEE, (fdin, fdout), flags, _are_not_two_pipes)
+    if _has_pipe(task, fdin, fdout):
+        return tee_ends(task, End(task, fdin), End(task, fdout), length, flags)
+    return _move(task, (fdin, fdout), flags, _are_not_two_pipes)
 
 
 @syscall
@@ -95,11 +87,11 @@ def vmsplice(task: Task, fd: Fd, iov: IovecPtr, nr_segs: Size, flags: SpliceFlag
 
 @syscall
 def sendfile(task: Task, out_fd: Fd, in_fd: Fd, offset: Address, count: Size) -> Result:
-    """The host's between files of its own, once the one that is written to has room."""
-    if offset:
-        task.memory.copy_in(offset, OFFSET_SIZE)
-    _check_directions(task, in_fd, out_fd)
-    source, target = _host_files(task, SENDFILE, in_fd, out_fd)
+    """Into a pipe, as splice; the host's between files of its own, once the one that is written to has room."""
+    position = int(OFFSET.unpack(task.memory.copy_in(offset, OFFSET.size))[0]) if offset else None
+    if _has_pipe(task, in_fd, out_fd):
+        return _sendfile_with_pipe(task, End(task, in_fd, offset), position, out_fd, count)
+    source, target = _host_files(task, in_fd, out_fd)
     status = source.status(task, in_fd)
     # What has no position is refused, whether there is room or not.
     if not count or status is None or status.mode & S_IFMT in (S_IFIFO, S_IFSOCK):
@@ -118,34 +110,24 @@ def copy_file_range(
     return PASS_ON
 
 
-def _check_offsets(task: Task, *ends: tuple[File, int]) -> None:
-    """Raises: Errno(ESPIPE) for one of a pipe, Errno(EFAULT)."""
-    for file, offset in ends:
-        if offset and isinstance(file, PipeEnd):
-            raise Errno(ESPIPE)
-    for _, offset in ends:
-        if offset:
-            task.memory.copy_in(offset, OFFSET_SIZE)
+def _has_pipe(task: Task, *fds: int) -> bool:
+    """Whether one of them is a pipe of ours. Raises: Errno(EBADF)."""
+    return any(isinstance(task.fds.get(fd), PipeEnd) for fd in fds)
 
 
-def _between_pipes(
-    task: Task,
-    refused: Unserved,
-    fds: tuple[int, int],
-    length: int,
-    flags: int,
-    move: Callable[[Pipe, Pipe, int], int],
-) -> Result:
-    """Raises: Errno(EBADF), Errno(EINVAL) for the two ends of one pipe and for files that are none."""
-    _check_directions(task, *fds)
-    source, target = (task.fds.get(fd) for fd in fds)
-    if not (isinstance(source, PipeEnd) and isinstance(target, PipeEnd)):
-        _host_files(task, refused, *fds)
-        raise Errno(EINVAL)
-    if source.pipe is target.pipe:
-        raise Errno(EINVAL)
-    nonblock = bool(flags & SPLICE_F_NONBLOCK) or source.nonblock or target.nonblock
-    return splice_pipes(task, source.pipe, target.pipe, length, nonblock=nonblock, move=move)
+def _sendfile_with_pipe(task: Task, source: End, position: int | None, out_fd: int, count: int) -> Result:
+    """Raises: Errno(EBADF), Errno(ESPIPE), Errno(EINVAL) for what has no position, though a pipe takes bytes of it."""
+    if source.file.access_mode == O_WRONLY:
+        raise Errno(EBADF)
+    if position is not None and not source.file.host:
+        raise Errno(ESPIPE)
+    target = End(task, out_fd)
+    check_directions(source.file, target.file)
+    if isinstance(target.file, PipeEnd):
+        return sendfile_to_pipe(task, source, position, target.file, count)
+    if target.status is not None and target.status.flags & O_ACCMODE == O_RDONLY:
+        raise Errno(EBADF)
+    raise Errno(EINVAL)
 
 
 def _vmsplice(task: Task, end: PipeEnd, buffer: ScatteredBuffer, *, nonblock: bool) -> Result:
@@ -162,17 +144,10 @@ def _check_flags(flags: int) -> None:
         raise Errno(EINVAL)
 
 
-def _move(
-    task: Task,
-    refused: Unserved,
-    fds: tuple[int, int],
-    flags: int,
-    is_mistake: Callable[[HostStatus, HostStatus], bool],
-) -> Result:
+def _move(task: Task, fds: tuple[int, int], flags: int, is_mistake: Callable[[HostStatus, HostStatus], bool]) -> Result:
     """Wait for both files, unless Linux refuses these at once."""
     fd_in, fd_out = fds
-    _check_directions(task, fd_in, fd_out)
-    source, target = _host_files(task, refused, fd_in, fd_out)
+    source, target = _host_files(task, fd_in, fd_out)
     statuses = [file.status(task, fd) for file, fd in ((source, fd_in), (target, fd_out))]
     known = [status for status in statuses if status is not None]
     if flags & SPLICE_F_NONBLOCK or len(known) < len(statuses) or is_mistake(*known):
@@ -202,18 +177,10 @@ def _move_later(task: Task, readable: Blocked, target: HostFile, fd_out: int) ->
     return writable if isinstance(writable, int | PassOn) else (yield from writable)
 
 
-def _check_directions(task: Task, fd_in: int, fd_out: int) -> None:
-    """Raises: Errno(EBADF). Of the host's files the host says so."""
-    if task.fds.get(fd_in).access_mode == O_WRONLY or task.fds.get(fd_out).access_mode == O_RDONLY:
-        raise Errno(EBADF)
-
-
-def _host_files(task: Task, refused: Unserved, *fds: int) -> list[HostFile]:
-    """Raises: Errno(EBADF), Errno(EINVAL) for a file of ours, which Linux says of event files, too."""
-    files = [task.fds.get(fd) for fd in fds]
-    if any(isinstance(file, PipeEnd) for file in files):
-        task.kernel.refuse(task, refused)
-    of_host = [file for file in files if isinstance(file, HostFile)]
-    if len(of_host) < len(files):
+def _host_files(task: Task, fd_in: int, fd_out: int) -> tuple[HostFile, HostFile]:
+    """Raises: Errno(EBADF), Errno(EINVAL) for an event file, as Linux does."""
+    source, target = task.fds.get(fd_in), task.fds.get(fd_out)
+    check_directions(source, target)
+    if not (isinstance(source, HostFile) and isinstance(target, HostFile)):
         raise Errno(EINVAL)
-    return of_host
+    return source, target

@@ -43,7 +43,7 @@ static int fill(int fd, int piece)
 
 RULE(order, "splice(2)", "a bad offset's address before the way, and that before one pipe twice and files that are none")
 {
-    long long offset = 0;
+    off_t offset = 0;
     pipes(0);
     SEE(splice(first[0], &offset, second[1], NULL, 1, 0));
     SEE(splice(first[0], NULL, second[1], &offset, 1, 0));
