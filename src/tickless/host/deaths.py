@@ -13,9 +13,9 @@ from collections.abc import Iterable
 from errno import EBADF, ENOENT, ESRCH
 from typing import TYPE_CHECKING
 
-from tickless.abi.signal import SIGKILL
+from tickless.abi.signal import SIGKILL, sigmask
 from tickless.host import ptrace
-from tickless.host.task_state import fields_of, pending_of, state_of, tracees_of
+from tickless.host.task_state import fields_of, state_of, tracees_of
 from tickless.host.tracee import Tracee
 from tickless.kernel import process
 
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 # linux/sched.h: flags of a task that is on its way out, by exit(2) or by a signal.
 PF_EXITING, PF_DUMPCORE, PF_SIGNALED = 0x4, 0x200, 0x400
+FLAGS, PENDING = 6, 28  # where a task's stat has them, from its state on: those that are pending for the task alone
 # What the host says of a task that is gone, of its files in /proc, and of its fds (pidfd_getfd, before Linux 6.9).
 GONE = frozenset((ESRCH, ENOENT, EBADF))
 # Real time in which a killed task may have taken its SIGKILL and not yet the flag.
@@ -166,9 +167,9 @@ class Deaths:
         if self.supervisor.life.events.has_ended(tid):
             return True
         fields = fields_of(tid)
-        if not fields or fields[0] in (b"Z", b"X") or int(fields[6]) & (PF_EXITING | PF_DUMPCORE | PF_SIGNALED):
+        if not fields or fields[0] in (b"Z", b"X") or int(fields[FLAGS]) & (PF_EXITING | PF_DUMPCORE | PF_SIGNALED):
             return True
-        return bool(pending_of(tid) >> (SIGKILL - 1) & 1)
+        return bool(int(fields[PENDING]) & sigmask(SIGKILL))
 
     def was_killed(self, task: Task, error: OSError) -> bool:
         """Whether `error` comes from the end of the task whose call is served."""

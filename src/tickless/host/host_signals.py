@@ -18,6 +18,7 @@ from tickless.abi.numbers import number_of
 from tickless.abi.siginfo import SigInfo
 from tickless.abi.signal import sigmask, signals_in
 from tickless.host import ptrace
+from tickless.host.task_state import read_whole
 
 if TYPE_CHECKING:
     from tickless.host.supervisor import Supervisor
@@ -96,8 +97,7 @@ class HostSignals:
     def read_masks(self) -> tuple[int, int, int, int, int]:
         """(pending, shared pending, blocked, ignored, caught) now; all 0 for a task that has gone."""
         try:
-            with open(f"/proc/{self.task.tid}/status", "rb", buffering=0) as file:
-                text = file.read(8192)
+            text = read_whole(f"/proc/{self.task.tid}/status")
         except OSError:
             return (0, 0, 0, 0, 0)
         start = text.index(_FIELDS[0])

@@ -41,6 +41,13 @@ def _load_process_vm(name: str) -> Callable[..., int]:
 
 process_vm_readv = _load_process_vm("process_vm_readv")
 process_vm_writev = _load_process_vm("process_vm_writev")
+# Arguments of proofs, which are made one at a time: making them for each address space is a good part of a fork.
+_sample = ctypes.create_string_buffer(PAGES_PER_PROOF)
+_local = _Iovec(ctypes.addressof(_sample), 1)
+_remote = (_Iovec * PAGES_PER_PROOF)(*[_Iovec(0, 1) for _ in range(PAGES_PER_PROOF)])
+_first_remote = _remote[0]
+_local_pointer = ctypes.c_void_p(ctypes.addressof(_local))
+_remote_pointer = ctypes.c_void_p(ctypes.addressof(_remote))
 
 
 class AddressSpace:
@@ -63,12 +70,6 @@ class AddressSpace:
         self._readable: set[int] = set()  # page numbers
         self._writable: set[int] = set()
         self._tid = ctypes.c_int(tid)  # of the task that proofs go through; one of _tids
-        self._sample = ctypes.create_string_buffer(PAGES_PER_PROOF)
-        self._local = _Iovec(ctypes.addressof(self._sample), 1)
-        self._remote = (_Iovec * PAGES_PER_PROOF)(*[_Iovec(0, 1) for _ in range(PAGES_PER_PROOF)])
-        self._first_remote = self._remote[0]
-        self._local_pointer = ctypes.c_void_p(ctypes.addressof(self._local))
-        self._remote_pointer = ctypes.c_void_p(ctypes.addressof(self._remote))
 
     @property
     def is_open(self) -> bool:
@@ -233,23 +234,23 @@ class AddressSpace:
 
     def _touch_one(self, address: int, data: bytes | None) -> int:
         """`_touch` for one address, which is nearly every proof; its arguments are prebuilt for speed."""
-        self._first_remote.base = address
+        _first_remote.base = address
         if data is None:
-            return process_vm_readv(self._tid, self._local_pointer, ONE, self._remote_pointer, ONE, NO_FLAGS)
-        self._sample[0] = data[:1]
-        return process_vm_writev(self._tid, self._local_pointer, ONE, self._remote_pointer, ONE, NO_FLAGS)
+            return process_vm_readv(self._tid, _local_pointer, ONE, _remote_pointer, ONE, NO_FLAGS)
+        _sample[0] = data[:1]
+        return process_vm_writev(self._tid, _local_pointer, ONE, _remote_pointer, ONE, NO_FLAGS)
 
     def _touch(self, addresses: Sequence[int], sample: bytes | None) -> int:
         """One process_vm_* call of a byte per address: how many were copied, or -1 with ctypes' errno."""
         count = len(addresses)
-        for iovec, address in zip(self._remote, addresses, strict=False):
+        for iovec, address in zip(_remote, addresses, strict=False):
             iovec.base = address
         if sample is not None:
-            ctypes.memmove(self._sample, sample, count)
+            ctypes.memmove(_sample, sample, count)
         call = process_vm_readv if sample is None else process_vm_writev
-        self._local.length = count
-        copied = call(self._tid, self._local_pointer, ONE, self._remote_pointer, ctypes.c_ulong(count), NO_FLAGS)
-        self._local.length = 1
+        _local.length = count
+        copied = call(self._tid, _local_pointer, ONE, _remote_pointer, ctypes.c_ulong(count), NO_FLAGS)
+        _local.length = 1
         return copied
 
     def _prove_through_another_task(self) -> bool:

@@ -8,6 +8,8 @@ import os
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from tickless.host.task_state import read_whole
+
 if TYPE_CHECKING:
     from tickless.host.tracee import Tracee
 
@@ -58,8 +60,8 @@ Credentials = tuple[int, int, int, list[int]]
 
 def credentials(tid: int) -> Credentials:
     """A task's credentials. Raises: OSError if it has died."""
-    with open(f"/proc/{tid}/status", "rb") as file:
-        fields = {name: values.split() for name, _, values in (line.partition(b":") for line in file)}
+    lines = read_whole(f"/proc/{tid}/status").splitlines()
+    fields = {name: values.split() for name, _, values in (line.partition(b":") for line in lines)}
     uids, gids = fields[b"Uid"], fields[b"Gid"]
     return int(uids[1]), int(uids[3]), int(gids[3]), [int(group) for group in fields[b"Groups"]]
 

@@ -87,6 +87,7 @@ class Outside:
         self._ticks += 1
         if self._ticks % LOOK_TICKS == 0:
             self.look_is_due = True
+        self.supervisor.net.look_is_due = True
         for hook in self.on_tick:
             hook()
 

@@ -14,7 +14,7 @@ from tickless.abi.numbers import number_of
 from tickless.abi.signal import SIGCONT, UNBLOCKABLE
 from tickless.host.own_filters import note_filter
 from tickless.host.reach import Reach, socket_inode
-from tickless.host.task_state import status_of, words_of
+from tickless.host.task_state import fields_of, status_of, words_of
 from tickless.host.tracee import HostGroup, Tracee
 from tickless.kernel.errors import Errno
 from tickless.kernel.outcome import PASS_ON, Answer
@@ -72,11 +72,8 @@ class Processes:
         return buffer.raw
 
     def cpu_times(self, group: ThreadGroup) -> tuple[int, int, int, int]:
-        try:
-            with open(f"/proc/{group.tgid}/stat", "rb") as file:
-                # The second field is the program's name, in brackets, and may hold anything.
-                fields = file.read().rpartition(b")")[2].split()
-        except OSError:
+        fields = fields_of(group.tgid)
+        if not fields:
             return 0, 0, 0, 0  # it is dying: whatever is asked no longer matters
         user, system, children_user, children_system = map(int, fields[11:15])
         return user, system, children_user, children_system

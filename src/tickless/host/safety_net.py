@@ -51,6 +51,7 @@ class SafetyNet:
         self._asleep_since = 0.0  # real time, s
         self.computing: deque[Tracee] = deque()  # stopped: whose turn it is when nobody else wants it
         self._turns_left = 0  # of others, until it is theirs
+        self.look_is_due = False  # 10 ms have passed; what else interrupts us is no reason for a look
 
     def next(self) -> Task | None:
         """Who gets the token next."""
@@ -70,11 +71,12 @@ class SafetyNet:
             self.computing.remove(task)
 
     def look(self) -> None:
-        """Find out what the token's holder does."""
+        """Find out what the token's holder does, if it is time to."""
         supervisor = self.supervisor
         task = supervisor.runner
-        if task is None:
+        if task is None or not self.look_is_due:
             return
+        self.look_is_due = False
         state, cpu_ns = state_of(task.tid), cpu_time_ns(task.tid)
         # The listener comes last: a task sleeps also while it waits for us to hear its call.
         if self._call != (task, task.notification) or is_readable(supervisor.listener):

@@ -41,11 +41,11 @@ class SignalStops:
 
     def delivery_stop(self, task: Tracee, signo: int) -> None:
         """The host is about to deliver `signo`."""
-        ended = self._undo_suspend(task)
-        self._repair_cancelled_call(task)
         theirs = SigInfo.unpack(ptrace.getsiginfo(task.tid))
         if signo == SIGSEGV and theirs.code > 0 and (self._read_tsc(task, theirs) or self._rescue_clock(task, theirs)):
             return
+        ended = self._undo_suspend(task)
+        self._repair_cancelled_call(task)
         rung = theirs.pid == self.pid and theirs.code in (SI_USER, SI_TKILL)
         thread_first = theirs.code == SI_TKILL
         sets = (task.pending, task.group.pending) if thread_first or not rung else (task.group.pending, task.pending)
@@ -83,10 +83,8 @@ class SignalStops:
 
     def _read_tsc(self, task: Tracee, fault: SigInfo) -> bool:
         """A fault on rdtsc: it tells virtual time, and takes as long as any read of the clock."""
-        instruction = tsc.reading_instruction(task) if fault.code == SI_KERNEL else None
-        if instruction is None:
+        if fault.code != SI_KERNEL or not tsc.read_tsc(task, lambda: self.supervisor.clock_reads.read(task)):
             return False
-        tsc.complete(task, instruction, self.supervisor.clock_reads.read(task))
         self.supervisor.life.stopped(task)
         return True
 

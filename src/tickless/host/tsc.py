@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from tickless.abi.arch import ARCH
@@ -28,24 +29,24 @@ def trap_tsc(libc: ctypes.CDLL) -> None:
         libc.prctl(PR_SET_TSC, PR_TSC_SIGSEGV, 0, 0, 0)
 
 
-def reading_instruction(task: Tracee) -> bytes | None:
-    """The instruction where the task stands, if it reads the TSC."""
+def read_tsc(task: Tracee, clock_ns: Callable[[], int]) -> bool:
+    """Let the instruction where the task stands give `clock_ns()`, and as CPU 0; False if it does not read the TSC."""
     if ARCH != "x86_64":
-        return None
-    address = ptrace.getregs(task.tid).words[ptrace.REGISTERS.instruction_pointer]
+        return False
+    registers = ptrace.getregs(task.tid)
+    words = registers.words
+    address = words[ptrace.REGISTERS.instruction_pointer]
     try:
         code = os.pread(task.memory.fd, len(RDTSCP), address)
     except OSError:
-        return None
-    return next((one for one in (RDTSC, RDTSCP) if code.startswith(one)), None)
-
-
-def complete(task: Tracee, instruction: bytes, count: int) -> None:
-    """Let the instruction where the task stands give `count`, and as CPU 0."""
-    registers = ptrace.getregs(task.tid)
-    words = registers.words
+        return False
+    instruction = next((one for one in (RDTSC, RDTSCP) if code.startswith(one)), None)
+    if instruction is None:
+        return False
+    count = clock_ns()
     words[RAX], words[RDX] = count & HALF, count >> 32 & HALF
     if instruction == RDTSCP:
         words[RCX] = 0
-    words[ptrace.REGISTERS.instruction_pointer] += len(instruction)
+    words[ptrace.REGISTERS.instruction_pointer] = address + len(instruction)
     ptrace.setregs(task.tid, registers)
+    return True
