@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import zip_longest
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import NamedTuple
 
 from fuzz.scripts import Script, is_timed, to_text
@@ -81,9 +82,12 @@ def _side_by_side(scripts: Sequence[Script], unit_us: int, runs: int) -> list[Ou
 
 def _run(command: list[str], scripts: Sequence[Script]) -> list[Outcome]:
     """Raises: RuntimeError if the run ended early, with the script and what was written to stderr."""
-    text = "".join(f"{to_text(script)}.\n" for script in scripts)
     limit = 60 + SECONDS_PER_SCRIPT * len(scripts)
-    process = subprocess.run(command, input=text, capture_output=True, text=True, timeout=limit, check=False)
+    # No pipe: a busy machine is late with what comes from outside of a run, and tickless does not wait for it here.
+    with TemporaryFile("w+") as text:
+        text.writelines(f"{to_text(script)}.\n" for script in scripts)
+        text.seek(0)
+        process = subprocess.run(command, stdin=text, capture_output=True, text=True, timeout=limit, check=False)
     found = list(_split(process.stdout))
     if len(found) != len(scripts):
         script = to_text(scripts[len(found)])

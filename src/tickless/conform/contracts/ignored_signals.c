@@ -1,8 +1,9 @@
 /* signal(7): a signal that is ignored, but pending since the first thread blocks it, wakes a thread which does not. */
 #include "contract.h"
-#include <linux/futex.h>
+#include "futex_abi.h"
 #include <poll.h>
 #include <pthread.h>
+#include <sched.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 
