@@ -1,7 +1,10 @@
 // One kind of call in a loop: `calls KIND COUNT`. Measured from outside, because its clocks may be virtual.
 #define _GNU_SOURCE
 #include <err.h>
+#include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
+#include <spawn.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -109,6 +112,35 @@ static void ping_pong(long count) {
         check(waitpid(child, NULL, 0) == child, "waitpid");
 }
 
+static void fork_wait(long count) {
+    for (long i = 0; i < count; i++) {
+        pid_t child = fork();
+        check(child >= 0, "fork");
+        if (child == 0)
+            _exit(0);
+        check(waitpid(child, NULL, 0) == child, "waitpid");
+    }
+}
+
+static void *nothing(void *argument) {
+    return argument;
+}
+
+static void thread_join(long count) {
+    pthread_t thread;
+    for (long i = 0; i < count; i++)
+        check((errno = pthread_create(&thread, NULL, nothing, NULL)) == 0 && pthread_join(thread, NULL) == 0, "thread");
+}
+
+static void spawn_true(long count) {
+    char *arguments[] = {"true", NULL};
+    pid_t child;
+    for (long i = 0; i < count; i++) {
+        check((errno = posix_spawn(&child, "/bin/true", NULL, NULL, arguments, environ)) == 0, "posix_spawn");
+        check(waitpid(child, NULL, 0) == child, "waitpid");
+    }
+}
+
 static const struct {
     const char *name;
     void (*loop)(long);
@@ -116,7 +148,8 @@ static const struct {
     {"trapped", trapped},          {"untrapped", untrapped},   {"clock", clock_reads},
     {"compute", compute},          {"eventfd", eventfd_write_read}, {"epoll_wait", epoll_wait_ready},
     {"epoll_ctl", epoll_ctl_mod},  {"timerfd", timerfd_settime_far}, {"read", read_host_file},
-    {"ping_pong", ping_pong},
+    {"ping_pong", ping_pong},      {"fork", fork_wait},        {"thread", thread_join},
+    {"spawn", spawn_true},
 };
 
 int main(int argc, char **argv) {
