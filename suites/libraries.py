@@ -11,7 +11,7 @@ import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
-from suites.model import END, NOT_RUN, Difference, Family, Piece, Ran, Verdicts
+from suites.model import ANSWERED_FROM_OUTSIDE, END, NOT_RUN, SPINS, Difference, Family, Piece, Ran, Verdicts
 from suites.running import BUILD
 
 FOLDER = BUILD / "libraries"
@@ -30,6 +30,8 @@ TINYTEST = re.compile(r"^(\S+/\S+): (?:\[forking\] )?.*?(OK|SKIPPED|DISABLED|FAI
 SOURCES = Path("/etc/apt/sources.list.d/tickless-suites.sources")
 # libuv's tests do not run as root without it.
 AS_ROOT = {"UV_RUN_AS_ROOT": "1"}
+# They poll without waiting for a second or two.
+LIBUV_SPINS = ("tcp_write_ready", "udp_send_unreachable")
 DIFFERENCES: dict[str, Difference] = {}
 
 
@@ -84,15 +86,26 @@ def _run(command: Sequence[str], folder: Path) -> None:
 def pieces() -> list[Piece]:
     glib = [Piece("GLib", f"glib-{name}", (str(GLIB / name), "--tap"), read_tap) for name in GLIB_PROGRAMS]
     libevent = Piece("libevent", "libevent", (str(_regress()), "--no-fork"), read_tinytest, limit_s=600)
+    return [*glib, libevent, *_libuv_pieces()]
+
+
+def _libuv_pieces() -> list[Piece]:
+    """Its tests, one process each, in few runs: or most of the time would go to the start of tickless."""
     listed = subprocess.run([str(_libuv()), "--list"], check=True, capture_output=True, text=True, env=AS_ROOT).stdout
-    return [*glib, libevent, *map(_libuv_test, listed.split())]
+    tests = [line.split()[0] for line in listed.splitlines()]  # what helps them comes behind the name
+    named = [test for test in tests if "getaddrinfo" in test]
+    others = [test for test in tests if test not in (*named, *LIBUV_SPINS)]
+    return [
+        _libuv_tests("libuv", others),
+        _libuv_tests("libuv-getaddrinfo", named, ANSWERED_FROM_OUTSIDE),
+        _libuv_tests("libuv-spins", LIBUV_SPINS, SPINS),
+    ]
 
 
-def _libuv_test(name: str) -> Piece:
+def _libuv_tests(name: str, tests: Sequence[str], *options: str) -> Piece:
     folder = ("env", f"--chdir={_source(LIBUV)}")  # where they look for their files
-    # What answers from outside, a name server, does so in real time.
-    options = ("--grace=1s",) if "getaddrinfo" in name else ()
-    return Piece("libuv", f"libuv-{name}", (str(_libuv()), name), read_tap, 60, folder, AS_ROOT, options)
+    script = f'for test in {" ".join(tests)}; do "$0" $test; done; exit 0'
+    return Piece("libuv", name, ("sh", "-c", script, str(_libuv())), read_tap, 300, folder, AS_ROOT, options)
 
 
 def read_tap(ran: Ran) -> Verdicts:
@@ -115,4 +128,8 @@ def _end(ran: Ran, verdicts: Verdicts) -> str:
 
 
 PACKAGES = ("libglib2.0-tests", "cmake", "dpkg-dev", "gcc", "make")
-FAMILY = Family("libraries", PACKAGES, pieces, DIFFERENCES, prepare)
+NOTES = (
+    f"libuv's `{'` and `'.join(LIBUV_SPINS)}` with `{SPINS}`: they poll without waiting for a second or two.",
+    f"libuv's tests of `getaddrinfo` with `{ANSWERED_FROM_OUTSIDE}`: a name server answers in real time.",
+)
+FAMILY = Family("libraries", PACKAGES, pieces, DIFFERENCES, prepare, NOTES)

@@ -41,6 +41,12 @@ class Ran:
         return "died" if self.status < 0 else "passed"
 
 
+# Options of tickless for pieces that would say more of real time than of tickless without them.
+# What answers from outside of the run, a name server, does so in real time: the clock waits for it.
+ANSWERED_FROM_OUTSIDE = "--grace=1s"
+# What makes calls without waiting, until a span has passed, makes as many as natively, and not a million in a second.
+SPINS = "--call-cost=10us"
+
 Reader = Callable[[Ran], Verdicts]
 
 
@@ -65,6 +71,8 @@ class Difference:
     natively: str
     under_tickless: str
     cause: str
+    # It measures real time: where the machine is quick enough, nothing differs.
+    if_busy: bool = False
 
 
 @dataclass(frozen=True)
@@ -77,6 +85,7 @@ class Family:
     # By "PIECE CASE". One that no longer happens is an error, like one that is not here.
     differences: Mapping[str, Difference] = field(default_factory=dict)
     prepare: Callable[[], None] = lambda: None  # what is to be done once more than to install the packages
+    notes: tuple[str, ...] = ()  # which pieces run with options of tickless, and why
 
 
 def cases_of_lines(ran: Ran) -> Verdicts:

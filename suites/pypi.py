@@ -12,7 +12,7 @@ import tarfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from suites.model import Difference, Family, Piece, cases_of_lines
+from suites.model import ANSWERED_FROM_OUTSIDE, Difference, Family, Piece, cases_of_lines
 from suites.running import BUILD
 
 FOLDER = BUILD / "python"
@@ -25,7 +25,20 @@ NEEDED = (
     *("aiohttp", "astor", "jedi", "exceptiongroup"),
 )
 PLUGINS = {"trio": ("-p", "trio._tests.pytest_plugin")}
-DIFFERENCES: dict[str, Difference] = {}
+THREE_SECONDS = Difference(
+    "failed",
+    "passed",
+    "It gives another pytest three seconds to start and to end: of real time natively.",
+    if_busy=True,
+)
+DIFFERENCES = {
+    f"anyio/tests/test_pytest_plugin.py tests/anyio/tests/test_pytest_plugin.py::{case}": THREE_SECONDS
+    for case in (
+        "test_keyboardinterrupt_during_test[asyncio]",
+        "test_keyboardinterrupt_during_test[trio]",
+        "test_dynamic_async_fixture_access_does_not_hang",
+    )
+}
 
 
 def prepare() -> None:
@@ -81,7 +94,9 @@ def _piece(suite: str, file: Path, name: str) -> Piece:
     options = ("-q", "-p", "pytest_lines", "-p", "no:cacheprovider", *PLUGINS.get(suite, ()))
     environment = {"PYTHONPATH": str(REPORTERS)}
     command = (str(PYTHON), "-m", "pytest", *options, str(file))
-    return Piece(suite, name, command, cases_of_lines, limit_s=200, environment=environment)
+    grace = (ANSWERED_FROM_OUTSIDE,) if file.stem == "test_dns" else ()
+    return Piece(suite, name, command, cases_of_lines, limit_s=200, environment=environment, options=grace)
 
 
-FAMILY = Family("pypi", ("python3-venv",), pieces, DIFFERENCES, prepare)
+NOTES = (f"uvloop's `test_dns.py` with `{ANSWERED_FROM_OUTSIDE}`: a name server answers in real time.",)
+FAMILY = Family("pypi", ("python3-venv",), pieces, DIFFERENCES, prepare, NOTES)

@@ -62,11 +62,15 @@ def unexpected(family: Family, compared: Sequence[Compared]) -> list[str]:
             known = family.differences.get(case)
             if known is None or (known.natively, known.under_tickless) != (natively, virtually):
                 told.append(f"{case}: natively {natively}, under tickless {virtually}")
-        listed = [case for case in family.differences if case.split(" ", 1)[0] == one.piece.name]
+        listed = [case for case, known in family.differences.items() if _must_happen(case, known, one)]
         if one.natively.get(END) == NOT_RUN:
             told.append(f"{one.piece.name}: no case was run")
         told += [f"{case}: is listed as a difference, and is none" for case in listed if case not in differing]
     return told
+
+
+def _must_happen(case: str, known: Difference, one: Compared) -> bool:
+    return case.split(" ", 1)[0] == one.piece.name and not known.if_busy
 
 
 def keep(family: Family, one: Compared) -> None:
@@ -89,6 +93,7 @@ def write_page(families: Iterable[Family]) -> None:
 def page(families: Iterable[Family]) -> str:
     table = [HEAD, "|---|--:|--:|--:|--:|--:|--:|---|"]
     causes = []
+    notes = []
     for family in families:
         recorded = _recorded(family)
         suites: dict[str, Row] = {}
@@ -96,9 +101,11 @@ def page(families: Iterable[Family]) -> str:
             suites.setdefault(row.suite, Row(row.suite, row.date)).add(row)
         table += [_line(row) for row in suites.values()]
         causes += [_cause(case, known) for case, known in family.differences.items() if case.split(" ")[0] in recorded]
+        notes += [f"- {note}" for note in family.notes if recorded]
     note = "\nThe times are real ones, and the date is that of the suite's oldest part.\n"
+    options = ["\n## What runs with options\n", *notes] if notes else []
     differences = ["\n## What differs\n", *causes] if causes else []
-    return "\n".join([INTRODUCTION, *table, note, *differences]).rstrip() + "\n"
+    return "\n".join([INTRODUCTION, *table, note, *options, *differences]).rstrip() + "\n"
 
 
 def _recorded(family: Family) -> dict[str, Row]:
@@ -119,4 +126,5 @@ def _line(row: Row) -> str:
 
 
 def _cause(case: str, known: Difference) -> str:
-    return f"- `{case}`: natively {known.natively}, under tickless {known.under_tickless}. {known.cause}"
+    where = ", on a busy machine" if known.if_busy else ""
+    return f"- `{case}`: natively {known.natively}{where}, under tickless {known.under_tickless}. {known.cause}"

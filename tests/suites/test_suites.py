@@ -48,7 +48,8 @@ def compared(natively: Verdicts, under_tickless: Verdicts) -> Compared:
 
 
 def family(**known: Difference) -> Family:
-    return Family("shell", (), lambda: [SHELL], {f"one {case}": difference for case, difference in known.items()})
+    differences = {f"one {case}": difference for case, difference in known.items()}
+    return Family("shell", (), lambda: [SHELL], differences, notes=("`one` with `--grace=1s`: it asks outside.",))
 
 
 def test_what_differs_is_told_unless_it_is_listed() -> None:
@@ -75,6 +76,14 @@ def test_a_listed_difference_that_has_gone_is_told() -> None:
     ]
 
 
+def test_a_listed_difference_of_busy_machines_may_have_gone() -> None:
+    known = Difference("failed", "passed", "because", if_busy=True)
+
+    assert record.unexpected(family(a=known), [compared({"a": "passed"}, {"a": "passed"})]) == []
+    assert record.unexpected(family(a=known), [compared({"a": "failed"}, {"a": "passed"})]) == []
+    assert record.unexpected(family(a=known), [compared({"a": "passed"}, {"a": "failed"})]) != []
+
+
 def test_a_piece_is_recorded_and_the_page_adds_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(record, "RECORDED", tmp_path)
     one = compared({END: "passed", "a": "passed", "b": "skipped"}, {END: "passed", "a": "failed", "b": "skipped"})
@@ -86,6 +95,7 @@ def test_a_piece_is_recorded_and_the_page_adds_up(tmp_path: Path, monkeypatch: p
     assert list(json.loads((tmp_path / "shell.json").read_text())) == ["one"]
     assert "| shell | 2 | 1 | 1 | 2.0 s | 0.5 s | 4.0 |" in page
     assert "- `one a`: natively passed, under tickless failed. The cause." in page
+    assert "## What runs with options\n\n- `one` with `--grace=1s`: it asks outside.\n" in page
 
 
 def test_the_page_is_what_was_recorded() -> None:
