@@ -6,10 +6,10 @@ import os
 import subprocess
 from collections.abc import Sequence
 
-from suites import cpython, libraries, pypi, stress_ng, systemd
+from suites import cpython, libev, libevent, libraries, pypi, redis, stress_ng, systemd
 from suites.model import Family
 
-MODULES = (cpython, systemd, stress_ng, pypi, libraries)
+MODULES = (cpython, systemd, stress_ng, pypi, libraries, libevent, libev, redis)
 FAMILIES: dict[str, Family] = {module.FAMILY.name: module.FAMILY for module in MODULES}
 
 

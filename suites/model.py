@@ -86,6 +86,8 @@ class Family:
     differences: Mapping[str, Difference] = field(default_factory=dict)
     prepare: Callable[[], None] = lambda: None  # what is to be done once more than to install the packages
     notes: tuple[str, ...] = ()  # which pieces run with options of tickless, and why
+    # Cases that no run tries, by name, with the reason: they tell nothing about tickless.
+    left_out: Mapping[str, str] = field(default_factory=dict)
 
 
 def cases_of_lines(ran: Ran) -> Verdicts:

@@ -91,6 +91,7 @@ def write_page(families: Iterable[Family]) -> None:
 
 
 def page(families: Iterable[Family]) -> str:
+    families = list(families)
     table = [HEAD, "|---|--:|--:|--:|--:|--:|--:|---|"]
     causes = []
     notes = []
@@ -105,7 +106,9 @@ def page(families: Iterable[Family]) -> str:
     note = "\nThe times are real ones, and the date is that of the suite's oldest part.\n"
     options = ["\n## What runs with options\n", *notes] if notes else []
     differences = ["\n## What differs\n", *causes] if causes else []
-    return "\n".join([INTRODUCTION, *table, note, *options, *differences]).rstrip() + "\n"
+    left_out = [f"- `{case}` of {family.name}: {why}" for family in families for case, why in family.left_out.items()]
+    untried = ["\n## What is not tried\n", *left_out] if left_out else []
+    return "\n".join([INTRODUCTION, *table, note, *options, *differences, *untried]).rstrip() + "\n"
 
 
 def _recorded(family: Family) -> dict[str, Row]:
