@@ -1,6 +1,7 @@
 """Opens that only the outside can end. What is like Linux is in tests/linux."""
 
 import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -67,6 +68,20 @@ def test_paths_are_those_of_the_task(tmp_path: Path) -> None:
     ended = run_virtually(["unshare", "--mount", "sh", "-c", script], tmp_path)
 
     assert ended.stdout == "mounted\n", ended.stderr
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="mounts and roots are root's to change")
+def test_threads_have_one_root(tmp_path: Path) -> None:
+    """clone(2), CLONE_FS: a chroot of one thread moves all of them, and the children that they make."""
+    script = (
+        "import os, threading; os.mkfifo('fifo'); mover = threading.Thread(target=os.chroot, args=('.',))\n"
+        "mover.start(); mover.join(); reader = os.fork()\n"
+        "if reader == 0: print(open('/fifo').read(), flush=True); os._exit(0)\n"
+        "print('moved', file=open('/fifo', 'w')); os.wait()"
+    )
+    ended = run_virtually([sys.executable, "-c", script], tmp_path)
+
+    assert (ended.stdout, ended.stderr) == ("moved\n\n", "")
 
 
 def test_what_is_not_served_is_named(tmp_path: Path) -> None:

@@ -22,6 +22,7 @@ from tickless.host.events import Events
 from tickless.host.fd_table import HostFdTable
 from tickless.host.host_signals import HostSignals
 from tickless.host.memory import AddressSpace
+from tickless.host.namespaces import inherit
 from tickless.host.task_state import tracees_of
 from tickless.host.tracee import ELSEWHERE, IN_VFORK, NEWBORN, STOPPED, HostGroup, Tracee
 from tickless.host.vdso import TaskClock, VdsoImage
@@ -113,6 +114,7 @@ class LifeCycle:
         child = self._make(tid, group, name, space, fds)
         child.clear_child_tid = birth.clear_child_tid
         child.cpus = parent.cpus
+        inherit(child, parent, flags)
         child.clock = parent.clock if flags & CLONE_VM else parent.clock.forked(space)
         child.place = STOPPED if tid in self.early else NEWBORN
         self.early.discard(tid)

@@ -6,8 +6,10 @@ import contextlib
 import ctypes
 import os
 from collections.abc import Iterator
+from functools import cache
 from typing import TYPE_CHECKING
 
+from tickless.abi.sched import CLONE_NEWIPC, CLONE_NEWNS, CLONE_NEWUSER
 from tickless.host.task_state import read_whole
 
 if TYPE_CHECKING:
@@ -36,15 +38,27 @@ def has_our_net(task: Tracee) -> bool:
 
 
 def moved(task: Tracee) -> None:
-    """The task may have another root or other namespaces from now on."""
-    task.root_is_ours = task.ipc_is_ours = None
+    """The task may have another root or other namespaces from now on, and so may all that share them: CLONE_FS."""
+    for other in task.supervisor.kernel.tasks.values():
+        other.root_is_ours = other.ipc_is_ours = None  # type: ignore[attr-defined]  # all tasks here are Tracees
+
+
+def inherit(child: Tracee, parent: Tracee, flags: int) -> None:
+    """What was found of the parent holds for a child that was made with `flags`, unless they move it."""
+    if not flags & (CLONE_NEWNS | CLONE_NEWUSER | CLONE_NEWIPC):
+        child.root_is_ours, child.ipc_is_ours = parent.root_is_ours, parent.ipc_is_ours
 
 
 def _is_our_namespace(tid: int, kind: str) -> bool:
     try:
-        return os.readlink(f"/proc/{tid}/ns/{kind}") == os.readlink(f"/proc/self/ns/{kind}")
+        return os.readlink(f"/proc/{tid}/ns/{kind}") == _our_namespace(kind)
     except OSError:
         return True  # the host does not let us look at it
+
+
+@cache
+def _our_namespace(kind: str) -> str:
+    return os.readlink(f"/proc/self/ns/{kind}")
 
 
 def _is_our_directory(tid: int, name: str) -> bool:
