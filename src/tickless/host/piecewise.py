@@ -204,6 +204,18 @@ def _moved_by(task: Tracee) -> tuple[UserBuffer, int] | None:
     return moved
 
 
+def size_sent_by(task: Tracee) -> int | None:
+    """How many bytes the task's call sends on a connected socket; None if it names a receiver, or sends several times.
+
+    Raises: Errno(EFAULT), Errno(EINVAL).
+    """
+    if task.call == _SENDMSG:
+        name, _, _, iovecs, count, *_ = MSGHDR.unpack(task.memory.copy_in(task.args[1], MSGHDR.size))
+        return None if name or count > UIO_MAXIOV else read_iovec(task.memory, iovecs, count).size
+    moved = _moved_by(task)
+    return None if moved is None else moved[0].size
+
+
 def _plain(task: Tracee) -> tuple[UserBuffer, int] | None:
     return UserBuffer(task.memory, task.args[1], task.args[2]), 0
 
@@ -223,10 +235,11 @@ def _message(task: Tracee) -> tuple[UserBuffer, int] | None:
     return read_iovec(task.memory, iovecs, count), task.args[2] & 0xFFFFFFFF
 
 
+_SENDMSG = number_of(ARCH, "sendmsg")
 _CALLS: dict[int | None, Callable[[Tracee], tuple[UserBuffer, int] | None]] = {
     number_of(ARCH, "write"): _plain,
     number_of(ARCH, "writev"): _vector,
     number_of(ARCH, "sendto"): _with_flags,
     number_of(ARCH, "recvfrom"): _with_flags,
-    number_of(ARCH, "sendmsg"): _message,
+    _SENDMSG: _message,
 }

@@ -24,10 +24,10 @@ from tickless.host.fifos import has_writer
 from tickless.host.host_files import HostWatch, Shadow, TaskFiles
 from tickless.host.locks import LOCK_COMMANDS, lock_record
 from tickless.host.master import poll_one
-from tickless.host.piecewise import SMALL, in_pieces
+from tickless.host.piecewise import SMALL, in_pieces, size_sent_by
 from tickless.host.reach import Reach, socket_inode
 from tickless.host.shortage import WATCHES
-from tickless.host.sockets import is_shut, is_stream, socket_of, socket_timeout_ns
+from tickless.host.sockets import finds_room, is_shut, is_stream, socket_of, socket_timeout_ns
 from tickless.host.splicing import FromFile, ToFile
 from tickless.host.tracee import Tracee
 from tickless.kernel.errors import Errno
@@ -247,6 +247,8 @@ class Readiness:
     def _park(self, task: Task, fd: int, events: int, timeout_ns: int | None) -> Blocked:
         """Sleep until the call cannot block. Where another thread may close the number, the file is kept open."""
         assert isinstance(task, Tracee)
+        if events == EPOLLOUT and _finds_room(task, fd):
+            return PASS_ON
         ours = task.fds.task_files().fetch(fd) if len(task.fds.tids) > 1 else None
         try:
             deadline_ns = task.kernel.clock.deadline_after(timeout_ns)
@@ -297,6 +299,21 @@ class Readiness:
 def _files_of(task: Task) -> TaskFiles:
     assert isinstance(task, Tracee)
     return task.fds.task_files()
+
+
+def _finds_room(task: Tracee, fd: int) -> bool:
+    """Whether the task's call is a write that does not wait, though poll(2) calls its file unwritable."""
+    try:
+        ours = task.fds.task_files().fetch(fd)
+    except OSError:
+        return True  # EBADF
+    try:
+        size = size_sent_by(task)
+        return size is not None and finds_room(ours, size)
+    except Errno:
+        return True  # the host says so itself
+    finally:
+        os.close(ours)
 
 
 def _ends_at_once(task: Task, ours: int, events: int) -> bool:

@@ -6,19 +6,27 @@ from _socket import (  # `import socket` takes 20 times as long
     AF_UNIX,
     SO_DOMAIN,
     SO_RCVTIMEO,
+    SO_SNDBUF,
     SO_SNDTIMEO,
     SO_TYPE,
+    SOCK_DGRAM,
     SOCK_STREAM,
     SOL_SOCKET,
     socket,
 )
 from contextlib import closing
+from fcntl import ioctl
 from struct import Struct
 
 from tickless.abi.epoll import EPOLLIN
+from tickless.abi.ioctl import SIOCOUTQ
 from tickless.abi.socket import MSG_DONTWAIT, MSG_NOSIGNAL
 
 TIMEVAL = Struct("qq")
+INT = Struct("i")
+# What of a send buffer a piece of a stream, or a datagram, can never have.
+MESSAGE_COST = 64
+DATAGRAM_COST = 32
 
 
 def socket_of(ours: int) -> closing[socket]:
@@ -50,6 +58,31 @@ def is_shut(ours: int) -> bool:
     except OSError:
         return False  # no socket, or one that is not connected
     return False
+
+
+def finds_room(ours: int, size: int) -> bool:
+    """Whether a write of `size` bytes to a unix socket does not wait, though poll(2) calls it unwritable.
+
+    That wants three quarters of the send buffer to be free, a write only that it is not full. net/unix/af_unix.c
+    """
+    domain, kind = kind_of_socket(ours)
+    if domain != AF_UNIX:
+        return False
+    with socket_of(ours) as one:
+        room = one.getsockopt(SOL_SOCKET, SO_SNDBUF)
+        is_alone = kind != SOCK_DGRAM or _is_one_of_a_pair(one)
+    (used,) = INT.unpack(ioctl(ours, SIOCOUTQ, bytes(INT.size)))
+    if kind == SOCK_STREAM:
+        return size == 0 or (used < room and size <= room // 2 - MESSAGE_COST)  # a longer one may wait half-way
+    return size > room - DATAGRAM_COST or (used < room and is_alone)
+
+
+def _is_one_of_a_pair(one: socket) -> bool:
+    """Whether datagrams go to who sends them here; a receiver with many senders has a full queue of its own."""
+    try:
+        return not one.getpeername()
+    except OSError:
+        return False
 
 
 def socket_timeout_ns(ours: int, events: int) -> int | None:
