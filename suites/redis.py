@@ -6,13 +6,17 @@ import re
 from pathlib import Path
 
 from suites import sources
-from suites.model import END, NOT_RUN, Difference, Family, Piece, Ran, Verdicts
+from suites.model import END, NOT_RUN, Difference, Family, Piece, Ran, Reader, Verdicts
 
 BIN = Path("/usr/bin")
-PROGRAMS = ("server", "cli", "benchmark", "check-aof", "check-rdb")
+PROGRAMS = ("server", "cli", "benchmark", "check-aof", "check-rdb", "sentinel")
 COLOUR = re.compile("\x1b\\[[0-9;]*m")
 CASE = re.compile(r"^\[(ok|err|skip|ignore|exception)\]: (.*?)(?: \(\d+ ms\))?(?: in tests/\S+)?$", re.MULTILINE)
+# Of the tests of sentinels and clusters: the time, the case, and OK if it has ended well.
+TIMED_CASE = re.compile(r"^\d\d:\d\d:\d\d> (?:(.*): OK$|(.*?): )", re.MULTILINE)
 WORDS = {"ok": "passed", "skip": "skipped", "ignore": "skipped"}
+# Tests of several servers that work together.
+SEVERAL = ("sentinel", "cluster")
 DIFFERENCES: dict[str, Difference] = {}
 
 
@@ -25,15 +29,19 @@ def prepare() -> None:
 
 
 def pieces() -> list[Piece]:
-    helper = (sources.unpacked("redis") / "tests" / "test_helper.tcl").read_text()
-    _, _, listed = helper.partition("set ::all_tests {")
-    return [_unit(unit) for unit in listed[: listed.index("}")].split()]
+    tests = sources.unpacked("redis") / "tests"
+    _, _, listed = (tests / "test_helper.tcl").read_text().partition("set ::all_tests {")
+    units = listed[: listed.index("}")].split()
+    several = [(way, path.stem) for way in SEVERAL for path in sorted((tests / way / "tests").glob("*.tcl"))]
+    return [
+        *(_piece(unit, read, "tests/test_helper.tcl", "--clients", "1", "--single", unit) for unit in units),
+        *(_piece(f"{way}-{unit}", read_timed, f"tests/{way}/run.tcl", "--single", unit) for way, unit in several),
+    ]
 
 
-def _unit(unit: str) -> Piece:
-    command = ("tclsh", "tests/test_helper.tcl", "--clients", "1", "--single", unit)
+def _piece(name: str, reader: Reader, *arguments: str) -> Piece:
     folder = ("env", f"--chdir={sources.unpacked('redis')}")
-    return Piece("redis", unit, command, read, limit_s=600, outside=folder)
+    return Piece("redis", name, ("tclsh", *arguments), reader, limit_s=600, outside=folder)
 
 
 def read(ran: Ran) -> Verdicts:
@@ -45,4 +53,12 @@ def read(ran: Ran) -> Verdicts:
     return {END: ran.end if verdicts or ran.end != "passed" else NOT_RUN, **verdicts}
 
 
-FAMILY = Family("redis", ("redis-server", "tcl", "dpkg-dev"), pieces, DIFFERENCES, prepare)
+def read_timed(ran: Ran) -> Verdicts:
+    """Lines of `12:00:00> CASE: OK`, in colours. What comes behind a case that failed is not run."""
+    verdicts: Verdicts = {}
+    for passed, failed in TIMED_CASE.findall(COLOUR.sub("", ran.log)):
+        verdicts[passed or failed] = "failed" if failed or verdicts.get(passed) == "failed" else "passed"
+    return {END: ran.end if verdicts or ran.end != "passed" else NOT_RUN, **verdicts}
+
+
+FAMILY = Family("redis", ("redis-server", "redis-sentinel", "tcl", "dpkg-dev"), pieces, DIFFERENCES, prepare)

@@ -28,6 +28,12 @@ REDIS = """\
 [ok]: Twice (1 ms)
 [exception]: Twice
 """
+SENTINEL = """\
+14:46:11> (init) Create 5: instances: \x1b[0;32;49mOK\x1b[0m
+14:46:14> Failover works: FAILED: 1 == 2
+14:46:15> It is told: expected condition
+OK
+"""
 
 
 @pytest.mark.parametrize(
@@ -55,8 +61,13 @@ REDIS = """\
             REDIS,
             {"AUTH (really) works": "passed", "It fails": "failed", "Not here": "skipped", "Twice": "failed"},
         ),
+        (
+            redis.read_timed,
+            SENTINEL,
+            {"(init) Create 5: instances": "passed", "Failover works": "failed", "It is told": "failed"},
+        ),
     ],
-    ids=["TAP", "numbers", "tinytest", "redis"],
+    ids=["TAP", "numbers", "tinytest", "redis", "sentinel"],
 )
 def test_cases_are_read(read: Reader, log: str, verdicts: Verdicts, tmp_path: Path) -> None:
     (tmp_path / "log").write_text(log)
@@ -64,7 +75,7 @@ def test_cases_are_read(read: Reader, log: str, verdicts: Verdicts, tmp_path: Pa
     assert read(Ran(tmp_path, 0, False, 1.0)) == {END: "passed", **verdicts}
 
 
-@pytest.mark.parametrize("read", [libraries.read_tap, libev.read, libevent.read, redis.read])
+@pytest.mark.parametrize("read", [libraries.read_tap, libev.read, libevent.read, redis.read, redis.read_timed])
 def test_a_log_without_a_case_is_told(read: Reader, tmp_path: Path) -> None:
     (tmp_path / "log").write_text("cannot open shared object\n")
 
