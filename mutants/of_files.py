@@ -58,8 +58,8 @@ MUTANTS = (
         "a write without a reader sends SIGPIPE",
         "pipe(7)",
         "pipe.py",
-        "            if not self.quiet:\n",
-        "            if self.quiet:\n",
+        "    if not quiet:\n",
+        "    if quiet:\n",
         ("pipe",),
     ),
     Mutant(

@@ -28,6 +28,7 @@ from tickless.kernel.capability import has_capability
 from tickless.kernel.errors import Errno
 from tickless.kernel.file import File
 from tickless.kernel.outcome import Blocked, Result
+from tickless.kernel.pipe_memory import copy_in, copy_out
 from tickless.kernel.registry import syscall, unserved
 from tickless.kernel.signal_calls import info_from
 from tickless.kernel.signals import send_signal
@@ -96,7 +97,7 @@ class Pipe:
             room -= len(pieces[-1])
             if not room or slot.is_packet:
                 break
-        told = pieces[: _copy_out(dst, pieces)]
+        told = pieces[: copy_out(dst, pieces)]
         self._drop(told)
         return sum(len(piece) for piece in told)
 
@@ -270,7 +271,7 @@ class PipeWrite:
         wanted = min(self.src.size - self.written, (pipe.capacity - len(pipe.slots)) * PAGE_SIZE)
         if wanted > 0:
             is_packet = bool(self.end.other_flags & O_DIRECT)
-            data = memoryview(_copy_in(self.src, wanted, self.written))
+            data = memoryview(copy_in(self.src, wanted, self.written, PAGE_SIZE))
             for start in range(0, len(data), PAGE_SIZE):
                 pipe.slots.append(Slot(data[start : start + PAGE_SIZE], is_packet=is_packet))
             self.written += len(data)
@@ -340,41 +341,6 @@ def break_pipe(task: Task, *, quiet: bool = False) -> NoReturn:
     if not quiet:
         send_signal(task.group, info_from(task, SIGPIPE, SI_USER), task)
     raise Errno(EPIPE)
-
-
-def _copy_out(dst: UserBuffer, pieces: list[bytes | memoryview]) -> int:
-    """Copy to the buffer and return how many pieces are there. Raises: Errno(EFAULT) if not even the first."""
-    try:
-        dst.copy_out(b"".join(pieces))
-    except Errno:
-        return _copy_out_singly(dst, pieces)
-    return len(pieces)
-
-
-def _copy_out_singly(dst: UserBuffer, pieces: list[bytes | memoryview]) -> int:
-    offset = 0
-    for index, piece in enumerate(pieces):
-        try:
-            offset += dst.copy_out(bytes(piece), offset)
-        except Errno:
-            if index:
-                return index
-            raise
-    return len(pieces)
-
-
-def _copy_in(src: UserBuffer, length: int, offset: int) -> bytes:
-    """Up to `length` bytes: as many whole pages as can be read. Raises: Errno(EFAULT) if not even the first."""
-    try:
-        return src.copy_in(length, offset)
-    except Errno:
-        pages: list[bytes] = []
-        for start in range(0, length, PAGE_SIZE):
-            try:
-                pages.append(src.copy_in(min(PAGE_SIZE, length - start), offset + start))
-            except Errno:
-                break
-        return b"".join(pages)
 
 
 @syscall
