@@ -54,6 +54,25 @@ def test_a_whole_report(tmp_path: Path) -> None:
     }
 
 
+CPU_TIME = """
+import signal, time
+signal.setitimer(signal.ITIMER_REAL, 3600)
+for timer in (signal.ITIMER_VIRTUAL, signal.ITIMER_PROF):
+    signal.setitimer(timer, 3600)
+    assert 3599 < signal.getitimer(timer)[0] < 3601
+assert 0 < time.thread_time() <= time.process_time() < 60
+"""
+
+
+def test_cpu_time_is_the_hosts_at_native_speed(tmp_path: Path) -> None:
+    """A program may watch its CPU time in a loop: no call about it is trapped."""
+    ended, report = report_of(["python3", "-Sc", CPU_TIME], tmp_path)
+
+    assert ended.stderr == ""
+    assert report["calls"]["setitimer"] == 1
+    assert {"setitimer", "getitimer", "clock_gettime"} & report["passed_on"].keys() == set()
+
+
 PIPE_OF_ONE = "import os; r, w = os.pipe(); os.read(r, 1)"
 ENDINGS = {
     "exited": (["true"], [], {"exit_status": 0, "status": 0, "signal": None}),

@@ -36,7 +36,8 @@ KTIME_MAX = (1 << 63) - 1
 CLASS_SCENARIO = 0
 CLASS_TIMER = 1
 
-_TIME_LINES = {
+# The clocks that are ours, and what each is read from.
+TIME_LINES = {
     CLOCK_MONOTONIC: CLOCK_MONOTONIC,
     CLOCK_MONOTONIC_RAW: CLOCK_MONOTONIC,
     CLOCK_MONOTONIC_COARSE: CLOCK_MONOTONIC,
@@ -130,7 +131,7 @@ class Clock:
 
     def time_line(self, clock_id: int) -> int:
         """The time line a clock is read from. Raises: Errno(EINVAL)."""
-        line = _TIME_LINES.get(clock_id)
+        line = TIME_LINES.get(clock_id)
         if line is None:
             raise Errno(EINVAL)
         return line
@@ -143,7 +144,7 @@ class Clock:
         order_class: int = CLASS_TIMER,
     ) -> Deadline:
         """Call `callback` once the clock shows `at_ns`; KTIME_MAX and later never come. Raises: Errno(EINVAL)."""
-        line = _TIME_LINES.get(clock_id)
+        line = TIME_LINES.get(clock_id)
         if line is None:
             raise Errno(EINVAL)
         deadline = Deadline(at_ns, callback, line)

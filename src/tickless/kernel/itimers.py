@@ -16,16 +16,18 @@ from tickless.abi.time import (
 from tickless.abi.types import U32, ItimervalOut, ItimervalPtr, WhichTimer
 from tickless.kernel.errors import Errno
 from tickless.kernel.outcome import PASS_ON, Result
-from tickless.kernel.registry import syscall, unserved
+from tickless.kernel.registry import ArgumentTest, syscall, unserved
 from tickless.kernel.timespec import timeval_ns
 
 if TYPE_CHECKING:
     from tickless.kernel.task import Task
 
+# The others count CPU time, which is the host's: a program may watch them in a loop.
+_OURS = ArgumentTest(register=0, mask=0xFFFFFFFF, values=(ITIMER_REAL,))
 CPU_TIME_TIMER = unserved("TL430", "ITIMER_VIRTUAL or ITIMER_PROF without a host", EINVAL)
 
 
-@syscall
+@syscall(when=_OURS)
 def setitimer(task: Task, which: WhichTimer, new_value: ItimervalPtr, old_value: ItimervalOut) -> Result:
     """Set a timer and give its old setting; a null `new_value` disarms."""
     if which in (ITIMER_VIRTUAL, ITIMER_PROF):
@@ -44,7 +46,7 @@ def setitimer(task: Task, which: WhichTimer, new_value: ItimervalPtr, old_value:
     return 0
 
 
-@syscall
+@syscall(when=_OURS)
 def getitimer(task: Task, which: WhichTimer, curr_value: ItimervalOut) -> Result:
     """Give a timer's setting."""
     if which in (ITIMER_VIRTUAL, ITIMER_PROF):

@@ -23,10 +23,10 @@ from tickless.abi.time import (
 )
 from tickless.abi.types import Address, ClockId, LongOut, TimespecOut, TimespecPtr, TimevalOut, TimevalPtr, TmsOut
 from tickless.kernel.capability import demand_capability
-from tickless.kernel.clock import KTIME_MAX, is_cpu_clock, is_device_clock, is_host_clock
+from tickless.kernel.clock import KTIME_MAX, TIME_LINES, is_cpu_clock, is_device_clock, is_host_clock
 from tickless.kernel.errors import Errno
 from tickless.kernel.outcome import PASS_ON, Result
-from tickless.kernel.registry import syscall, unserved
+from tickless.kernel.registry import ArgumentTest, syscall, unserved
 from tickless.kernel.timespec import USEC_PER_SEC, timespec_ns
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ def _read_host_clock(task: Task, clock_id: int) -> Result:
     return PASS_ON
 
 
-@syscall(clock_read=True)
+@syscall(when=ArgumentTest(register=0, mask=0xFFFFFFFF, values=tuple(TIME_LINES)), clock_read=True)
 def clock_gettime(task: Task, clockid: ClockId, tp: TimespecOut) -> Result:
     """Read a clock."""
     if is_host_clock(clockid):
