@@ -51,7 +51,7 @@ TRAP_TRACE = 2
 SYS_SECCOMP = 1
 
 # signo, errno, code; then, from byte 16, a union: which member it is depends on signo and code.
-_HEAD = Struct("<iii4x")
+SIGINFO_HEAD = Struct("<iii4x")
 _UNION_OFFSET = 16
 _KILL = Struct("<iI")  # pid, uid
 _RT = Struct("<iIQ")  # pid, uid, value
@@ -167,7 +167,7 @@ class SigInfo:
     def pack(self) -> bytes:
         """Return siginfo_t, 128 bytes."""
         packed = bytearray(self.raw or SIGINFO_SIZE)
-        _HEAD.pack_into(packed, 0, self.signo, self.errno, self.code)
+        SIGINFO_HEAD.pack_into(packed, 0, self.signo, self.errno, self.code)
         member, names = _MEMBERS[siginfo_layout(self.signo, self.code)]
         member.pack_into(packed, _UNION_OFFSET, *[getattr(self, name) for name in names])
         return bytes(packed)
@@ -175,7 +175,7 @@ class SigInfo:
     @classmethod
     def unpack(cls, packed: bytes) -> "SigInfo":
         """Read a siginfo_t of 128 bytes."""
-        signo, errno, code = _HEAD.unpack_from(packed)
+        signo, errno, code = SIGINFO_HEAD.unpack_from(packed)
         info = cls(signo, code, errno=errno)
         info._take_union(bytes(packed))
         return info

@@ -16,7 +16,7 @@ from tickless.abi.arch import ARCH
 from tickless.abi.errno import EINTR, ERESTART_RESTARTBLOCK, ERESTARTNOHAND, ERESTARTNOINTR, ERESTARTSYS
 from tickless.abi.numbers import number_of
 from tickless.abi.sched import CLONE_UNTRACED
-from tickless.abi.siginfo import SI_KERNEL, SI_TKILL, SI_USER, SigInfo
+from tickless.abi.siginfo import SI_KERNEL, SI_TKILL, SI_USER, SIGINFO_HEAD, SigInfo
 from tickless.abi.signal import SIGCHLD, SIGRTMIN, SIGSEGV, STOPPING_BY_DEFAULT, sigmask, signals_in
 from tickless.host import ptrace, tsc
 from tickless.host.outside import OutsideSigInfo
@@ -41,8 +41,12 @@ class SignalStops:
 
     def delivery_stop(self, task: Tracee, signo: int) -> None:
         """The host is about to deliver `signo`."""
-        theirs = SigInfo.unpack(ptrace.getsiginfo(task.tid))
-        if signo == SIGSEGV and theirs.code > 0 and (self._read_tsc(task, theirs) or self._rescue_clock(task, theirs)):
+        siginfo = ptrace.getsiginfo(task.tid)
+        # Every start of a program reads the TSC some times.
+        if signo == SIGSEGV and SIGINFO_HEAD.unpack_from(siginfo)[2] == SI_KERNEL and self._read_tsc(task):
+            return
+        theirs = SigInfo.unpack(siginfo)
+        if signo == SIGSEGV and theirs.code > 0 and self._rescue_clock(task, theirs):
             return
         ended = self._undo_suspend(task)
         self._repair_cancelled_call(task)
@@ -81,9 +85,9 @@ class SignalStops:
                 self.supervisor.outside.stopped.add(task.group)
         return 0
 
-    def _read_tsc(self, task: Tracee, fault: SigInfo) -> bool:
+    def _read_tsc(self, task: Tracee) -> bool:
         """A fault on rdtsc: it tells virtual time, and takes as long as any read of the clock."""
-        if fault.code != SI_KERNEL or not tsc.read_tsc(task, lambda: self.supervisor.clock_reads.read(task)):
+        if not tsc.read_tsc(task, lambda: self.supervisor.clock_reads.read(task)):
             return False
         self.supervisor.life.stopped(task)
         return True
