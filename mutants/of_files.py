@@ -41,7 +41,7 @@ MUTANTS = (
     Mutant(
         "a pipe's reader gets 0 when no writer is left",
         "pipe(7)",
-        "pipe.py",
+        "pipe_pages.py",
         "return None if self.writers else 0",
         "return None",
         ("pipe", "fifo"),
@@ -57,7 +57,7 @@ MUTANTS = (
     Mutant(
         "a write without a reader sends SIGPIPE",
         "pipe(7)",
-        "pipe.py",
+        "pipe_pages.py",
         "    if not quiet:\n",
         "    if quiet:\n",
         ("pipe",),

@@ -26,9 +26,7 @@ TOLD = {
 WHAT_TO_DO = {
     "TL110": "Watch queues carry events of the host's kernel. Its makers fall back when pipe2 fails: ENOPKG is what a "
     "kernel gives that was built without them.",
-    "TL111": "SIGIO for a pipe is not sent. Wait for it with epoll or poll.",
     "TL113": "No program is known that locks a pipe. Locks on files are served.",
-    "TL114": "Without O_ASYNC on them there is no owner to tell. Wait with epoll or poll.",
     "TL120": "Pipes live in tickless, which must not wait for a terminal itself. Programs that splice have a path with "
     "read and write for files that cannot: EINVAL leads there. Other files, sockets and FIFOs are spliced.",
     "TL130": "Completions would arrive in memory, past the clock. Libraries fall back to epoll, as on an older kernel; "

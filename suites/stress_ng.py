@@ -31,7 +31,6 @@ DIFFERENCES = {
     f"{stressor} {END}": Difference("passed", "failed", REFUSED.format(why))
     for stressor, why in {
         "clock": "TL440, timers on the clocks of CPU time",
-        "sigio": "TL111, O_ASYNC on a pipe",
     }.items()
 }
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from tests.kernel.fake_host import call, idle
 from tickless.abi.signal import SIG_IGN, SIGPIPE
 from tickless.kernel.machine import Machine, OwnTask
-from tickless.kernel.pipe import PAGE_SIZE, PipeReader, PipeWriter
+from tickless.kernel.memory import PAGE_SIZE
+from tickless.kernel.pipe import PipeReader, PipeWriter
 
 CAPACITY = 16 * PAGE_SIZE
 INTS = 8  # bytes that pipe2 fills

@@ -27,7 +27,6 @@ from tickless.abi.fcntl import (
     F_SETFD,
     F_SETFL,
     F_SETLK,
-    F_SETOWN,
     F_UNLCK,
     FD_CLOEXEC,
     O_APPEND,
@@ -234,15 +233,6 @@ def test_ioctl_refuses(task: OwnTask, file: File, fd: int, request_: int, argume
     assert call(task, "ioctl", fd, request_, argument) == -errno
 
 
-def test_signals_from_pipes_are_refused_by_name(kernel: Machine, ends: Ends) -> None:
-    refused = []
-    kernel.on_refused = lambda task, unserved: refused.append(unserved.id)
-
-    assert call(ends.task, "ioctl", ends.read_fd, FIOASYNC, ON) == -EINVAL
-    assert call(ends.task, "fcntl", ends.read_fd, F_SETFL, O_ASYNC) == -EINVAL
-    assert refused == ["TL111"]
-
-
 def test_an_epoll_knows_no_request(task: OwnTask) -> None:
     """Measured on Linux 6.18: EINVAL, not ENOTTY."""
     call(task, "epoll_create1", 0)
@@ -273,7 +263,6 @@ def test_two_numbers_may_name_one_description(task: OwnTask, file: File) -> None
         pytest.param(F_ADD_SEALS, -EINVAL, id="F_ADD_SEALS"),
         pytest.param(999, -EINVAL, id="unknown command"),
         pytest.param(F_SETLK, -EINVAL, id="locks are refused"),
-        pytest.param(F_SETOWN, -EINVAL, id="owners are refused"),
     ],
 )
 def test_event_files_answer_to_fcntl(task: OwnTask, file: File, command: int, result: int) -> None:

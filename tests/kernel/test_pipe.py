@@ -13,7 +13,7 @@ from tickless.abi.ioctl import FIONREAD, TCGETS
 from tickless.abi.signal import SIG_IGN, SIGPIPE
 from tickless.abi.time import NSEC_PER_SEC as SECOND
 from tickless.kernel.machine import Calls, Machine, Program
-from tickless.kernel.pipe import PAGE_SIZE
+from tickless.kernel.memory import PAGE_SIZE
 
 BAD = 0x10  # no address
 READABLE = EPOLLIN | EPOLLRDNORM

@@ -11,7 +11,7 @@ from tickless.abi.errno import EFAULT, EINTR
 from tickless.abi.signal import SIGUSR1
 from tickless.abi.time import NSEC_PER_SEC as SECOND
 from tickless.kernel.machine import Calls, Machine, Main, Program
-from tickless.kernel.pipe import PAGE_SIZE
+from tickless.kernel.memory import PAGE_SIZE
 
 BAD = 0x10  # no address
 READABLE = EPOLLIN | EPOLLRDNORM

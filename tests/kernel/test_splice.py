@@ -14,8 +14,8 @@ from tickless.abi.signal import SIGUSR1
 from tickless.abi.time import NSEC_PER_SEC as SECOND
 from tickless.kernel.errors import Errno
 from tickless.kernel.machine import Calls, Machine, OwnTask, Program
+from tickless.kernel.memory import PAGE_SIZE
 from tickless.kernel.outcome import Answer
-from tickless.kernel.pipe import PAGE_SIZE
 from tickless.kernel.signals import send_signal
 
 BAD = 0x10  # no address

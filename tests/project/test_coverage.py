@@ -64,7 +64,7 @@ def test_every_diagnostic_says_what_to_do_and_no_other() -> None:
         ("connect", True, True, set()),
         ("io_uring_setup", False, False, {"TL130"}),
         ("futex", True, False, {"TL401", "TL402"}),
-        ("fcntl", True, True, {"TL111", "TL113", "TL114"}),
+        ("fcntl", True, True, {"TL113"}),
         ("setitimer", True, True, set()),  # without a host it refuses
     ],
 )

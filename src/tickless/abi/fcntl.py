@@ -80,6 +80,9 @@ F_UNLCK = 2
 # fcntl(2): struct flock (type, whence, start, len, pid) and struct f_owner_ex (type, pid)
 FLOCK = Struct("<hh4xqqi4x")
 F_OWNER_EX = Struct("<ii")
+F_OWNER_TID = 0
+F_OWNER_PID = 1
+F_OWNER_PGRP = 2
 
 # openat(2) and its kin
 AT_FDCWD = -100

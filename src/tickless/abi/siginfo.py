@@ -82,6 +82,7 @@ _OWN_CODES: dict[int, tuple[int, Layout]] = {
     SIGIO: (6, "poll"),
     SIGSYS: (2, "sys"),
 }
+OWN_CODE_SIGNALS = frozenset(_OWN_CODES)
 
 
 def siginfo_layout(signo: int, code: int) -> Layout:

@@ -26,7 +26,7 @@ from tickless.host.master import poll_one
 from tickless.host.piecewise import Sender
 from tickless.host.sockets import kind_of_socket, socket_of, socket_timeout_ns
 from tickless.kernel.errors import Errno
-from tickless.kernel.pipe import break_pipe
+from tickless.kernel.pipe_pages import break_pipe
 from tickless.kernel.registry import unserved
 
 if TYPE_CHECKING:

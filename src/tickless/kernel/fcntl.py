@@ -24,7 +24,6 @@ from tickless.abi.fcntl import (
     F_OFD_GETLK,
     F_OFD_SETLK,
     F_OFD_SETLKW,
-    F_OWNER_EX,
     F_SETFD,
     F_SETFL,
     F_SETLK,
@@ -43,18 +42,18 @@ from tickless.abi.fcntl import (
 from tickless.abi.types import FcntlCommand, Fd, NumberOrPointer
 from tickless.kernel.capability import demand_capability
 from tickless.kernel.errors import Errno
-from tickless.kernel.fd_calls import SIGNAL_DRIVEN
 from tickless.kernel.host_file import HostFile
+from tickless.kernel.memory import PAGE_SIZE
 from tickless.kernel.outcome import Result
-from tickless.kernel.pipe import PAGE_SIZE, PipeEnd
+from tickless.kernel.pipe import PipeEnd
 from tickless.kernel.registry import syscall, unserved
+from tickless.kernel.sigio import get_owner, get_owner_ex, get_signal, set_owner, set_owner_ex, set_signal
 
 if TYPE_CHECKING:
     from tickless.kernel.file import File
     from tickless.kernel.task import Task
 
 LOCKS = unserved("TL113", "fcntl locks on pipes and event files", EINVAL)
-OWNERS = unserved("TL114", "fcntl(F_SETOWN, F_SETSIG) on pipes and event files", EINVAL)
 
 U32_MASK = 0xFFFFFFFF
 # What F_SETFL changes besides O_NONBLOCK.
@@ -73,6 +72,8 @@ def fcntl(task: Task, fd: Fd, cmd: FcntlCommand, arg: NumberOrPointer) -> Result
         return task.fds.set_fd_flags(fd, arg & U32_MASK)
     if isinstance(file, HostFile):
         return file.fcntl(task, fd, cmd, arg)
+    if cmd == F_SETFL:
+        return _set_flags(task, fd, file, arg)
     command = COMMANDS.get(cmd)
     if command is None:
         raise Errno(EINVAL)
@@ -80,10 +81,11 @@ def fcntl(task: Task, fd: Fd, cmd: FcntlCommand, arg: NumberOrPointer) -> Result
 
 
 def _get_flags(task: Task, file: File, arg: int) -> int:
-    return file.access_mode | file.other_flags | (O_NONBLOCK if file.nonblock else 0)
+    told = O_ASYNC if file.async_fd is not None else 0
+    return file.access_mode | file.other_flags | told | (O_NONBLOCK if file.nonblock else 0)
 
 
-def _set_flags(task: Task, file: File, arg: int) -> int:
+def _set_flags(task: Task, fd: int, file: File, arg: int) -> int:
     """Flags that cannot be changed are ignored, as on Linux.
 
     Raises: Errno(EPERM) for O_NOATIME on an event file, which is root's, Errno(EINVAL) for O_DIRECT on what is no pipe.
@@ -93,8 +95,7 @@ def _set_flags(task: Task, file: File, arg: int) -> int:
         demand_capability(task, CAP_FOWNER)
     if arg & O_DIRECT and not is_pipe:
         raise Errno(EINVAL)
-    if arg & O_ASYNC and is_pipe:
-        task.kernel.refuse(task, SIGNAL_DRIVEN)
+    file.set_async(fd if arg & O_ASYNC else None)
     file.nonblock = bool(arg & O_NONBLOCK)
     file.other_flags = arg & KEPT_FLAGS | file.other_flags & ~KEPT_FLAGS
     return 0
@@ -126,29 +127,19 @@ def _lock(task: Task, file: File, arg: int) -> int:
     task.kernel.refuse(task, LOCKS)
 
 
-def _no_owner(task: Task, file: File, arg: int) -> int:
-    """Raises: Errno(EFAULT)."""
-    task.memory.copy_out(arg, F_OWNER_EX.pack(0, 0))
-    return 0
-
-
-def _own(task: Task, file: File, arg: int) -> int:
-    task.kernel.refuse(task, OWNERS)
-
-
 COMMANDS: dict[int, Callable[[Task, File, int], int]] = {
     F_GETFL: _get_flags,
-    F_SETFL: _set_flags,
     F_GETPIPE_SZ: _pipe_size,
     F_SETPIPE_SZ: _set_pipe_size,
     F_DUPFD_QUERY: _is_same_description,
     F_CREATED_QUERY: lambda task, file, arg: 0,
     F_GETLEASE: lambda task, file, arg: F_UNLCK,
     F_NOTIFY: _not_a_directory,
-    # Nobody is told by a signal, so nobody and no signal is set.
-    F_GETOWN: lambda task, file, arg: 0,
-    F_GETSIG: lambda task, file, arg: 0,
-    F_GETOWN_EX: _no_owner,
-    **dict.fromkeys((F_SETOWN, F_SETSIG, F_SETOWN_EX), _own),
+    F_SETOWN: set_owner,
+    F_GETOWN: get_owner,
+    F_SETOWN_EX: set_owner_ex,
+    F_GETOWN_EX: get_owner_ex,
+    F_SETSIG: set_signal,
+    F_GETSIG: get_signal,
     **dict.fromkeys((F_GETLK, F_SETLK, F_SETLKW, F_OFD_GETLK, F_OFD_SETLK, F_OFD_SETLKW), _lock),
 }

@@ -22,7 +22,6 @@ INT = Struct("<i")
 SEEK_MAX = 4  # SEEK_HOLE
 POSIX_FADV_NOREUSE = 5
 
-SIGNAL_DRIVEN = unserved("TL111", "O_ASYNC on a pipe", EINVAL)
 OWN_TABLE = unserved("TL112", "close_range(CLOSE_RANGE_UNSHARE) without a host", EINVAL)
 
 
@@ -79,7 +78,7 @@ def ioctl(task: Task, fd: Fd, request: IoctlRequest, argument: NumberOrPointer) 
         file.nonblock = _read_int(task, argument) != 0
         return 0
     if request == FIOASYNC:
-        return _set_async(task, file, on=_read_int(task, argument) != 0)
+        return _set_async(file, fd if _read_int(task, argument) else None)
     return file.ioctl(task, request, argument)
 
 
@@ -88,13 +87,11 @@ def _read_int(task: Task, address: int) -> int:
     return int(value)
 
 
-def _set_async(task: Task, file: File, *, on: bool) -> int:
-    """Only of the pipes Linux tells by signal that they are ready. Raises: Errno(ENOTTY)."""
-    if not on:
-        return 0
-    if isinstance(file, PipeEnd):
-        task.kernel.refuse(task, SIGNAL_DRIVEN)
-    raise Errno(ENOTTY)
+def _set_async(file: File, fd: int | None) -> int:
+    """Raises: Errno(ENOTTY) where there is nothing to switch on."""
+    if not file.set_async(fd) and fd is not None:
+        raise Errno(ENOTTY)
+    return 0
 
 
 @syscall

@@ -15,6 +15,7 @@ from tickless.kernel.wait_queue import Sleeper, WaitQueue, sleep_until
 if TYPE_CHECKING:
     from tickless.kernel.epoll_interest import Interest
     from tickless.kernel.memory import UserBuffer
+    from tickless.kernel.sigio import Owner
     from tickless.kernel.task import Task
 
 
@@ -42,6 +43,8 @@ class File:
         self.other_flags = 0  # O_APPEND, O_NOATIME, O_DIRECT: those that F_SETFL changes besides O_NONBLOCK
         self.queue = WaitQueue()
         self.interests: set[Interest] = set()  # of the epolls that watch it
+        self.owner: Owner | None = None  # who is told by a signal
+        self.async_fd: int | None = None  # the number that O_ASYNC was asked for with; None: nobody is told
         self.references = 0  # fds that name it, where the kernel keeps the fd table
 
     def read(self, task: Task, dst: UserBuffer) -> Result:
@@ -61,6 +64,10 @@ class File:
     def ioctl(self, task: Task, request: int, argument: int) -> Result:
         """What FIONBIO and its like leave over. Raises: Errno(ENOTTY)."""
         raise Errno(ENOTTY)
+
+    def set_async(self, fd: int | None) -> bool:
+        """Tell the owner from now on, or nobody if None; whether files of this kind do so at all. O_ASYNC"""
+        return False
 
     def describe(self, task: Task) -> str:
         """The lines that /proc/PID/fdinfo adds for this file, as `task` sees them."""

@@ -9,6 +9,7 @@ from tickless.kernel.errors import Errno
 
 IOVEC = Struct("QQ")
 UIO_MAXIOV = 1024
+PAGE_SIZE = 4096
 # No process has memory from here on: refused before anything else is looked at. access_ok() of Linux.
 USER_SPACE_END = 1 << 56
 

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections import deque
-from typing import TYPE_CHECKING, ClassVar, NoReturn
+from typing import TYPE_CHECKING, ClassVar
 
-from tickless.abi.capability import CAP_SYS_RESOURCE
-from tickless.abi.epoll import EPOLLERR, EPOLLHUP, EPOLLIN, EPOLLOUT, EPOLLRDNORM, EPOLLWRNORM
-from tickless.abi.errno import EAGAIN, EBADF, EBUSY, EFAULT, EINVAL, ENOPKG, ENOTTY, EPERM, EPIPE
+from tickless.abi.epoll import EPOLLERR, EPOLLHUP
+from tickless.abi.errno import EAGAIN, EBADF, EFAULT, EINVAL, ENOPKG, ENOTTY
 from tickless.abi.fcntl import (
     O_CLOEXEC,
     O_DIRECT,
@@ -15,120 +13,27 @@ from tickless.abi.fcntl import (
     O_NONBLOCK,
     O_RDONLY,
     O_WRONLY,
-    PIPE_DEF_BUFFERS,
     PIPE_FLAGS,
-    PIPE_MAX_SIZE,
 )
 from tickless.abi.ioctl import FIONREAD
-from tickless.abi.siginfo import SI_USER
-from tickless.abi.signal import SIGPIPE
-from tickless.abi.stat import S_IFIFO, S_IRUSR, S_IWUSR
+from tickless.abi.siginfo import POLL_IN, POLL_OUT
+from tickless.abi.stat import S_IFIFO
 from tickless.abi.types import FdPairOut, PipeFlags
-from tickless.kernel.capability import has_capability
 from tickless.kernel.errors import Errno
 from tickless.kernel.file import File
+from tickless.kernel.memory import PAGE_SIZE
 from tickless.kernel.outcome import Blocked, Result
-from tickless.kernel.pipe_memory import copy_in, copy_out
+from tickless.kernel.pipe_memory import copy_in
+from tickless.kernel.pipe_pages import READABLE, WRITABLE, Pipe, Slot, break_pipe
 from tickless.kernel.registry import syscall, unserved
-from tickless.kernel.signal_calls import info_from
-from tickless.kernel.signals import send_signal
-from tickless.kernel.wait_queue import WaitQueue
+from tickless.kernel.sigio import tell
+from tickless.kernel.wait_queue import sleep_until
 
 if TYPE_CHECKING:
     from tickless.kernel.memory import UserBuffer
     from tickless.kernel.task import Task
 
-PAGE_SIZE = 4096
-READABLE = EPOLLIN | EPOLLRDNORM
-WRITABLE = EPOLLOUT | EPOLLWRNORM
-MAX_REQUEST = 1 << 31  # F_SETPIPE_SZ beyond this is no size
-
 NOTIFICATION_PIPE = unserved("TL110", "pipe2(O_NOTIFICATION_PIPE)", ENOPKG)
-
-
-class Slot:
-    """A page of a pipe."""
-
-    __slots__ = ("data", "filled", "is_packet")
-
-    def __init__(self, data: bytes | memoryview, *, is_packet: bool) -> None:
-        self.data = data  # what is unread, 1 .. PAGE_SIZE bytes
-        self.filled = len(data)  # of the page, read or not: more is merged in after it, unless it is all of it
-        self.is_packet = is_packet  # one read takes it whole and drops what does not fit
-
-
-class Pipe:
-    """What the two ends share: up to `capacity` pages.
-
-    A page is a slot however little it holds, and a write puts its bytes into the last slot only if all that does not
-    fill whole pages fits there; so up to PIPE_BUF bytes are never split. pipe(7), fs/pipe.c.
-    """
-
-    def __init__(self, inode: int) -> None:
-        self.inode = inode
-        self.permissions = S_IRUSR | S_IWUSR
-        self.slots: deque[Slot] = deque()
-        self.capacity = PIPE_DEF_BUFFERS  # pages, a power of 2
-        self.readers = 0  # open file descriptions
-        self.writers = 0
-        self.read_queue = WaitQueue()
-        self.write_queue = WaitQueue()
-        self.was_polled = False  # from then on every write is an edge, not just the first into an empty pipe
-
-    @property
-    def is_full(self) -> bool:
-        return len(self.slots) >= self.capacity
-
-    def unread(self) -> int:
-        """FIONREAD."""
-        return sum(len(slot.data) for slot in self.slots)
-
-    def take(self, dst: UserBuffer) -> int | None:
-        """Read what there is, a packet at most: 0 at the end of file; None if that is not known yet.
-
-        Raises: Errno(EFAULT), with nothing taken.
-        """
-        if not self.slots:
-            return None if self.writers else 0
-        pieces: list[bytes | memoryview] = []
-        room = dst.size
-        for slot in self.slots:
-            pieces.append(slot.data if len(slot.data) <= room else slot.data[:room])
-            room -= len(pieces[-1])
-            if not room or slot.is_packet:
-                break
-        told = pieces[: copy_out(dst, pieces)]
-        self._drop(told)
-        return sum(len(piece) for piece in told)
-
-    def _drop(self, pieces: list[bytes | memoryview]) -> None:
-        """Take what was read out of the first slots; writers are woken when the pipe is no longer full."""
-        slots = self.slots
-        was_full = self.is_full
-        for piece in pieces:
-            slot = slots[0]
-            if slot.is_packet or len(piece) == len(slot.data):
-                slots.popleft()
-            else:
-                slot.data = slot.data[len(piece) :]
-        if was_full and not self.is_full:
-            self.write_queue.wake_all(WRITABLE)
-
-    def resize(self, task: Task, size: int) -> int:
-        """F_SETPIPE_SZ: the size in bytes that it gets, a power of 2 of pages.
-
-        Raises: Errno(EINVAL), Errno(EPERM), Errno(EBUSY) if more is in it.
-        """
-        if size > MAX_REQUEST:
-            raise Errno(EINVAL)
-        pages = 1 << max((size - 1) // PAGE_SIZE, 0).bit_length()
-        if pages > self.capacity and pages * PAGE_SIZE > PIPE_MAX_SIZE and not has_capability(task, CAP_SYS_RESOURCE):
-            raise Errno(EPERM)
-        if pages < len(self.slots):
-            raise Errno(EBUSY)
-        self.capacity = pages
-        self.write_queue.wake_all(WRITABLE)
-        return pages * PAGE_SIZE
 
 
 class PipeEnd(File):
@@ -141,6 +46,7 @@ class PipeEnd(File):
         super().__init__(nonblock=nonblock)
         self.pipe = pipe
         self.inode = pipe.inode
+        self.async_ends = pipe.async_writers if self.is_write_end else pipe.async_readers
 
     @property
     def mode(self) -> int:  # type: ignore[override]
@@ -152,13 +58,25 @@ class PipeEnd(File):
         task.memory.copy_out(argument, self.pipe.unread().to_bytes(4, "little"))
         return 0
 
+    def set_async(self, fd: int | None) -> bool:
+        if fd is None and self.async_fd is not None:
+            self.async_ends.remove(self)
+            self.async_fd = None
+        elif fd is not None and self.async_fd is None:
+            self.async_ends.insert(0, self)
+            self.async_fd = fd
+        return True
+
     def released(self) -> None:
         super().released()
+        self.set_async(None)
         pipe = self.pipe
         # One side alone is left: nothing will come, or nobody will read.
         if bool(pipe.readers) != bool(pipe.writers):
             pipe.read_queue.wake_everybody()
             pipe.write_queue.wake_everybody()
+            tell(pipe.async_readers, POLL_IN)
+            tell(pipe.async_writers, POLL_OUT)
 
 
 class PipeReader(PipeEnd):
@@ -177,7 +95,10 @@ class PipeReader(PipeEnd):
         count = self.pipe.take(dst)
         if count is not None:
             return count
-        return -EAGAIN if self.nonblock else self._sleep_and_take(task, dst)
+        if not self.nonblock:
+            return self._sleep_and_take(task, dst)
+        tell(self.pipe.async_writers, POLL_OUT)
+        return -EAGAIN
 
     def write(self, task: Task, src: UserBuffer) -> Result:
         raise Errno(EBADF)
@@ -271,7 +192,7 @@ class PipeWrite:
         wanted = min(self.src.size - self.written, (pipe.capacity - len(pipe.slots)) * PAGE_SIZE)
         if wanted > 0:
             is_packet = bool(self.end.other_flags & O_DIRECT)
-            data = memoryview(copy_in(self.src, wanted, self.written, PAGE_SIZE))
+            data = memoryview(copy_in(self.src, wanted, self.written))
             for start in range(0, len(data), PAGE_SIZE):
                 pipe.slots.append(Slot(data[start : start + PAGE_SIZE], is_packet=is_packet))
             self.written += len(data)
@@ -291,6 +212,8 @@ class PipeWrite:
         # Once the pipe was polled, a write that has written nothing is an edge as well. pipe_write in fs/pipe.c
         if self.was_empty or self.pipe.was_polled:
             self.pipe.read_queue.wake_all(READABLE)
+        if self.pipe.async_readers:
+            tell(self.pipe.async_readers, POLL_IN)
 
     def _merge(self) -> None:
         """Put what does not fill a page into the last slot, if it fits there whole."""
@@ -308,8 +231,8 @@ class PipeWrite:
         self._wake_readers_before_sleep()
         done = None
         try:
-            done = yield from pipe.write_queue.sleep_signalable_until(
-                self.task, self._attempt, events=WRITABLE, exclusive=True
+            done = yield from sleep_until(
+                self.task, (pipe.write_queue,), self._attempt, events=WRITABLE, exclusive=True, looked=True
             )
         except Errno:
             if not self.written:
@@ -334,13 +257,7 @@ class PipeWrite:
     def _wake_readers_before_sleep(self) -> None:
         if self.was_empty:
             self.pipe.read_queue.wake_all(READABLE)
-
-
-def break_pipe(task: Task, *, quiet: bool = False) -> NoReturn:
-    """Nobody reads: SIGPIPE unless `quiet`. Raises: Errno(EPIPE)."""
-    if not quiet:
-        send_signal(task.group, info_from(task, SIGPIPE, SI_USER), task)
-    raise Errno(EPIPE)
+        tell(self.pipe.async_readers, POLL_IN)
 
 
 @syscall

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tickless.kernel.errors import Errno
+from tickless.kernel.memory import PAGE_SIZE
 
 if TYPE_CHECKING:
     from tickless.kernel.memory import UserBuffer
@@ -31,15 +32,15 @@ def _copy_out_singly(dst: UserBuffer, pieces: list[bytes | memoryview]) -> int:
     return len(pieces)
 
 
-def copy_in(src: UserBuffer, length: int, offset: int, page_size: int) -> bytes:
+def copy_in(src: UserBuffer, length: int, offset: int) -> bytes:
     """Up to `length` bytes: as many whole pages as can be read. Raises: Errno(EFAULT) if not even the first."""
     try:
         return src.copy_in(length, offset)
     except Errno:
         pages: list[bytes] = []
-        for start in range(0, length, page_size):
+        for start in range(0, length, PAGE_SIZE):
             try:
-                pages.append(src.copy_in(min(page_size, length - start), offset + start))
+                pages.append(src.copy_in(min(PAGE_SIZE, length - start), offset + start))
             except Errno:
                 break
         return b"".join(pages)

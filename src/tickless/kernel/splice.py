@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 from tickless.abi.errno import EAGAIN
 from tickless.kernel.errors import Errno
+from tickless.kernel.memory import PAGE_SIZE
 from tickless.kernel.outcome import Result
-from tickless.kernel.pipe import PAGE_SIZE, READABLE, WRITABLE, Pipe, Slot, break_pipe
+from tickless.kernel.pipe_pages import READABLE, WRITABLE, Pipe, Slot, break_pipe
 from tickless.kernel.wait_queue import WaitQueue, sleep_until
 
 if TYPE_CHECKING:
@@ -46,9 +47,9 @@ def move_pages(source: Pipe, target: Pipe, length: int) -> int:
             slot.data = slot.data[wanted:]
         moved += len(target.slots[-1].data)
     if moved:
-        target.read_queue.wake_all()
+        target.wake_readers()
     if len(source.slots) < pages:
-        source.write_queue.wake_all()
+        source.wake_writers()
     return moved
 
 
@@ -61,7 +62,7 @@ def copy_pages(source: Pipe, target: Pipe, length: int) -> int:
         target.slots.append(sealed(slot.data[: length - copied], is_packet=slot.is_packet))
         copied += len(target.slots[-1].data)
     if copied:
-        target.read_queue.wake_all()
+        target.wake_readers()
     return copied
 
 
@@ -90,7 +91,7 @@ def _fill(pipe: Pipe, source: ScatteredBuffer) -> int:
             break
         pipe.slots.append(sealed(data))
         moved += size
-    pipe.read_queue.wake_all()
+    pipe.wake_readers()
     return moved
 
 
@@ -143,7 +144,7 @@ def consume(pipe: Pipe, count: int) -> None:
         count -= len(slot.data)
         pipe.slots.popleft()
     if len(pipe.slots) < pages:
-        pipe.write_queue.wake_all()
+        pipe.wake_writers()
 
 
 def sealed(data: bytes | memoryview, *, is_packet: bool = False) -> Slot:

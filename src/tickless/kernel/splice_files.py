@@ -11,8 +11,10 @@ from tickless.abi.errno import EAGAIN, EBADF, EINVAL, ESPIPE
 from tickless.abi.fcntl import O_NONBLOCK, O_RDONLY, O_WRONLY, PIPE_DEF_BUFFERS, SPLICE_F_MORE, SPLICE_F_NONBLOCK
 from tickless.kernel.errors import Errno
 from tickless.kernel.host_file import HostFile
+from tickless.kernel.memory import PAGE_SIZE
 from tickless.kernel.outcome import Blocked, Result
-from tickless.kernel.pipe import PAGE_SIZE, Pipe, PipeEnd, break_pipe
+from tickless.kernel.pipe import PipeEnd
+from tickless.kernel.pipe_pages import Pipe, break_pipe
 from tickless.kernel.splice import consume, copy_pages, move_pages, sealed, splice_pipes
 
 if TYPE_CHECKING:
@@ -150,7 +152,7 @@ def _file_to_pipe(task: Task, source: HostSource, pipe: Pipe, length: int, *, no
         source.close()
     pipe.slots.extend(sealed(data[start : start + PAGE_SIZE]) for start in range(0, len(data), PAGE_SIZE))
     if data:
-        pipe.read_queue.wake_all()
+        pipe.wake_readers()
     return len(data)
 
 
