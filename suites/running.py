@@ -19,6 +19,8 @@ BUILD = ROOT / "build" / "suites"
 TICKLESS = ROOT / ".venv" / "bin" / "tickless"
 # After its own --timeout tickless has this long to say who waited for what.
 GRACE_S = 15
+# A shell lets what it starts in the background ignore SIGINT, and the tests of it would wait for ever.
+DEFAULT_SIGNALS = ("env", "--default-signal")
 
 
 @dataclass(frozen=True)
@@ -57,7 +59,7 @@ def run(piece: Piece, folder: Path, prefix: list[str]) -> Ran:
     started = time.monotonic()
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen(
-            [*piece.outside, *prefix, *piece.argv],
+            [*DEFAULT_SIGNALS, *piece.outside, *prefix, *piece.argv],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,

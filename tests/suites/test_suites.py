@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import sys
 from pathlib import Path
 
@@ -106,6 +107,19 @@ def test_a_piece_runs_natively_and_under_tickless(tmp_path: Path) -> None:
     one = compare(SHELL, tmp_path)
 
     assert (one.natively, one.under_tickless) == ({END: "skipped"}, {END: "skipped"})
+    assert one.differing() == {}
+
+
+def test_a_piece_starts_with_signals_as_they_are_by_default(tmp_path: Path) -> None:
+    """sh(1): a command in the background ignores SIGINT, and so would all that it starts."""
+    piece = Piece("shell", "three", ("sh", "-c", "kill -INT $$; exit 0"), whole(), limit_s=20)
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        one = compare(piece, tmp_path)
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+    assert one.natively == {END: "died"}
     assert one.differing() == {}
 
 
