@@ -19,7 +19,7 @@ SOURCES = ROOT / "fuzz" / "c"
 INTERPRETER = ROOT / "build" / "fuzz" / "interpreter"
 TICKLESS = [str(Path(sys.executable).parent / "tickless"), "run", "-q", "--no-external", "--"]
 # Real units, each longer than the one before: a machine that is too late for one measures again with the next.
-NATIVE_UNITS_US = (50_000, 300_000, 1_500_000)
+NATIVE_UNITS_US = (100_000, 600_000, 3_000_000)
 VIRTUAL_UNIT_US = 1_000_000
 LATE = "late"
 # So many native runs at once: scripts with time in them mostly sleep, those without keep a processor busy.
