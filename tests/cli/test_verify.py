@@ -204,3 +204,16 @@ def test_tools_are_told(tmp_path: Path) -> None:
     assert report["difference"]["what"] == "trace"
     assert report["difference"]["first"] != report["difference"]["second"]
     assert len(report["difference"]["before"]) == 3
+
+
+def test_a_trace_without_room_costs_neither_run(tmp_path: Path) -> None:
+    """ENOSPC is said once for each file that has no room, and the comparison goes on."""
+    (tmp_path / "trace").symlink_to("/dev/full")
+    ended = run_virtually(["sh", "-c", "sleep 1h; exit 3"], tmp_path, ["--verify", "-o", str(tmp_path / "trace")])
+
+    lines = ended.stderr.splitlines()
+    assert lines[0] == "tickless: the trace ends here: No space left on device"
+    assert lines[1].startswith(SAME)
+    assert len(lines) == 2
+    assert ended.status == 3
+    assert (tmp_path / "trace.2").read_text().endswith("+++ exited with 3 +++\n")

@@ -11,19 +11,26 @@ from tests.programs.build import compile_c
 from tests.programs.harness import Ended, run, run_natively, run_virtually
 
 HERE = Path(__file__).resolve().parent
-ORDINARY = [sys.executable, str(HERE.parent / "stress" / "ordinary.py"), "run", "--quiet", "--"]
+ORDINARY = [sys.executable, str(HERE.parent / "stress" / "ordinary.py"), "run", "--quiet"]
 # What an absurd length may cost the supervisor. The test program makes some 40 files and buffers.
 SLACK_KB = 2_000
 
 
-def as_ordinary_user(program: list[str], folder: Path) -> Ended:
+def as_ordinary_user(program: list[str], folder: Path, *options: str) -> Ended:
     """Run a program under tickless as nobody, where nobody may be."""
-    return run(["sh", "-c", 'chmod 777 .; exec "$@"', "sh", *ORDINARY, *program], folder)
+    return run(["sh", "-c", 'chmod 777 .; exec "$@"', "sh", *ORDINARY, *options, "--", *program], folder)
 
 
-def test_a_program_of_the_same_user_cannot_get_at_the_supervisor(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("options", "target"),
+    [((), ()), (("--verify",), ()), (("--verify",), ("parent's",))],
+    ids=["of a run", "of each run", "of both runs"],
+)
+def test_a_program_of_the_same_user_cannot_get_at_the_supervisor(
+    options: tuple[str, ...], target: tuple[str, ...], tmp_path: Path
+) -> None:
     """It is not dumpable, so Linux refuses its memory, its files and all that /proc tells of them. proc(5)."""
-    ended = as_ordinary_user([str(compile_c(HERE / "supervisor.c"))], tmp_path / "run")
+    ended = as_ordinary_user([str(compile_c(HERE / "supervisor.c")), *target], tmp_path / "run", *options)
 
     attempts = dict.fromkeys(line.split(":")[0] for line in ended.stdout.splitlines())
     assert len(attempts) >= 14, ended.stderr

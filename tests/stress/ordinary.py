@@ -7,7 +7,7 @@ import os
 # What is imported late lies where an ordinary user may not read.
 MODULES = (
     *("locale", "termios", "tickless.run", "tickless.cli.commands", "tickless.cli.running", "tickless.cli.stats"),
-    "tickless.cli.doctoring",
+    *("tickless.cli.doctoring", "tickless.cli.verifying"),
 )
 PR_SET_DUMPABLE = 4
 NOBODY = 65534

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 DIFFERENT = 122
 STDIN, STDOUT = 0, 1
 OUTPUTS = {STDOUT: "stdout", STDERR: "stderr"}
-PR_SET_PDEATHSIG = 1
+PR_SET_PDEATHSIG, PR_GET_DUMPABLE, PR_SET_DUMPABLE = 1, 3, 4
 # These are for PROGRAM, and handed on; but what a terminal's key sends has reached the run as well.
 HANDED_ON = (signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2)
 
@@ -72,9 +72,8 @@ def verify(config: RunConfig, inherited: Inherited, options: dict[str, Any], rep
     if runs[0].is_repeatable:
         _put_back(offsets)
         runs.append(_run(config, inherited, options, outputs))
-    for one, file in zip(runs, traces, strict=False):
-        shutil.copyfileobj(one.trace, file)
-        file.close()
+    for one, kept in zip(runs, traces, strict=False):
+        _keep(one.trace, kept)
     return _conclude(config, runs, options, report)
 
 
@@ -131,9 +130,11 @@ def _run(config: RunConfig, inherited: Inherited, options: dict[str, Any], outpu
     trace, told = _new_file(), _new_file()
     heeded = [signo for signo in HANDED_ON if signal.getsignal(signo) is not signal.SIG_IGN]
     before = signal.pthread_sigmask(signal.SIG_BLOCK, [*heeded, signal.SIGCHLD])
+    was_dumpable = _set_dumpable(0)
     pid = os.fork()
     if pid == 0:
         try:
+            _set_dumpable(was_dumpable)  # until it has launched PROGRAM
             _take_place(output)
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
             config.trace_to = LineWriter(os.dup(trace.fileno()), say)
@@ -150,12 +151,24 @@ def _run(config: RunConfig, inherited: Inherited, options: dict[str, Any], outpu
 
 def _take_place(output: dict[int, IO[bytes]]) -> None:
     """In the new process: end with the one that compares, and have the run's own files."""
-    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    _prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     for fd, file in output.items():
         os.dup2(file.fileno(), fd)
     with suppress(OSError):  # closed: then so it stays
         if not stat.S_ISREG(os.fstat(STDIN).st_mode):
             os.dup2(os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC), STDIN)
+
+
+def _set_dumpable(wanted: int) -> int:
+    """Whether a program of the same uid can open our memory and our fds. Returns what it was."""
+    was = _prctl(PR_GET_DUMPABLE)
+    _prctl(PR_SET_DUMPABLE, wanted)
+    return was
+
+
+def _prctl(option: int, argument: int = 0) -> int:
+    result: int = ctypes.CDLL(None).prctl(option, argument, 0, 0, 0)
+    return result
 
 
 def _tell(ended: Outcome | Failed, told: IO[bytes]) -> None:
@@ -187,12 +200,19 @@ def _hand_on_until_end(pid: int, heeded: Sequence[int]) -> list[int]:
 # Files
 
 
-def _open_traces(path: str | None) -> list[IO[bytes]]:
+def _open_traces(path: str | None) -> list[LineWriter]:
     """The two files of -o: FILE and FILE.2."""
     try:
-        return [] if path is None else [open(path, "wb"), open(f"{path}.2", "wb")]
+        return [] if path is None else [LineWriter.create(name, say) for name in (path, f"{path}.2")]
     except OSError as error:
         raise click.UsageError(f"cannot write {error.filename}: {error.strerror}") from None
+
+
+def _keep(trace: IO[bytes], kept: LineWriter) -> None:
+    """Copy a run's trace, as far as there is room for it."""
+    for line in trace:
+        kept.write(line.decode().removesuffix("\n"))
+    kept.close()
 
 
 def _new_file() -> IO[bytes]:
