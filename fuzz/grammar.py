@@ -96,7 +96,7 @@ def write(g: Generator, task: int) -> None:
 
 def fill(g: Generator, task: int) -> None:
     """Write what fills a file, then more: that sleeps, and often a signal ends it."""
-    target = g.file("eventfd", "pipe_in")
+    target = g.file("eventfd", "pipe_in", "socket", "socket_end")
     if g.kinds.get(target) == "eventfd":
         g.add(task, "write8", target, COUNT_MAX - 2**64)
         g.add(task, "write8", target, g.one_of((1, 2, COUNT_MAX - 2**64)))
