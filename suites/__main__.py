@@ -6,7 +6,6 @@ Usage: python -m suites [--only FAMILY] [--piece PIECE]. Status 1 if something d
 from __future__ import annotations
 
 import argparse
-import signal
 import sys
 from collections.abc import Sequence
 
@@ -21,8 +20,6 @@ def main() -> int:
     parser.add_argument("--only", metavar="FAMILY", choices=FAMILIES, help="this family only")
     parser.add_argument("--piece", metavar="PIECE", help="only pieces whose names hold this")
     options = parser.parse_args()
-    # What a shell starts in the background ignores SIGINT, as do the tests of it then: they would wait for ever.
-    signal.signal(signal.SIGINT, signal.default_int_handler)
     families = [FAMILIES[options.only]] if options.only else list(FAMILIES.values())
     told = [line for family in families for line in _run(family, options.piece or "")]
     print(*told, sep="\n", file=sys.stderr)

@@ -1,6 +1,7 @@
 /* kill(2), tgkill(2), rt_sigqueueinfo(2), rt_sigpending(2): the order in which bad arguments are found, what is queued. */
 #include "contract.h"
 #include <limits.h>
+#include <pthread.h>
 
 #define NOWHERE ((void *)16)
 #define NOBODY 4999999
@@ -103,6 +104,50 @@ RULE(to_oneself, "kill(2)", "one that is not blocked is delivered before kill re
     SEE(signals_counted);
     SEE(syscall(SYS_tkill, getpid(), SIGUSR1));
     SEE(signals_counted);
+}
+
+static void *sleep_for_ever(void *tid)
+{
+    *(_Atomic pid_t *)tid = gettid();
+    for (;;)
+        pause();
+}
+
+static void start_sleepers(int count)
+{
+    pthread_t thread;
+    for (int i = 0; i < count; i++) {
+        _Atomic pid_t tid = 0;
+        pthread_create(&thread, NULL, sleep_for_ever, &tid);
+        while (!tid)
+            nap(1);
+        until_asleep(tid);
+    }
+}
+
+static void *end_oneself(void *unused)
+{
+    (void)unused;
+    kill(getpid(), SIGINT);
+    _exit(3);
+}
+
+RULE(end_oneself, "kill(2)", "a signal that ends its sender does before kill returns, whatever the other threads sleep in")
+{
+    for (int by_another = 0; by_another < 2; by_another++) {
+        pid_t child = fork();
+        if (child == 0) {
+            start_sleepers(3);
+            pthread_t thread;
+            if (!by_another)
+                end_oneself(NULL);
+            pthread_create(&thread, NULL, end_oneself, NULL);
+            sleep_for_ever(&(_Atomic pid_t){0});
+        }
+        int status;
+        SEE(waitpid(child, &status, 0) == child);
+        observed("child", "%s", status_name(status));
+    }
 }
 
 RULE(queue_order, "rt_sigqueueinfo(2)", "the siginfo is read first; then who may pretend what; then whether anybody is there; then the signal")
