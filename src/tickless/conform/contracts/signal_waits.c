@@ -139,6 +139,65 @@ RULE(suspend_blocked, "sigsuspend(2)", "signals that its mask blocks do not end 
     waitpid(waiter, NULL, 0);
 }
 
+static char story[400];
+
+/* Whose handler runs, and what is blocked then. */
+static void tell_mask(int signo)
+{
+    sigset_t now;
+    sigprocmask(SIG_BLOCK, NULL, &now);
+    strcat(strcat(story, " "), signal_name(signo));
+    for (int i = 1; i < 32; i++)
+        if (sigismember(&now, i))
+            strcat(strcat(story, "-"), signal_name(i));
+}
+
+static void suspend_with(const sigset_t *mask)
+{
+    struct sigaction action = {.sa_handler = tell_mask, .sa_flags = SA_RESTART};
+    sigaction(SIGUSR1, &action, NULL);
+    sigaction(SIGUSR2, &action, NULL);
+    block(SIGUSR1, SIGUSR2);
+    raise(SIGUSR2);
+    raise(SIGUSR1);
+    SEE(sigsuspend(mask));
+    observed("handlers, and what was blocked", "%s", story);
+}
+
+RULE(suspend_two, "sigsuspend(2)", "of two pending signals both handlers run, each under the mask of the wait, the lower number's last")
+{
+    sigset_t none;
+    sigemptyset(&none);
+    suspend_with(&none);
+}
+
+RULE(suspend_one, "sigsuspend(2)", "what its mask blocks is still pending after it")
+{
+    sigset_t usr2 = set_of(SIGUSR2, 0);
+    suspend_with(&usr2);
+    observed("left", "%s", signal_name(timed_wait(&usr2, NULL, 0, 0)));
+    SEE(timed_wait(&usr2, NULL, 0, 0));
+}
+
+RULE(wait_ignored, "sigtimedwait(2)", "another signal that is ignored does not end it, nor a pause")
+{
+    sigset_t set = set_of(SIGUSR1, 0);
+    pid_t waiter = fork();
+    if (waiter == 0) {
+        block(SIGUSR1, 0);
+        signal(SIGURG, SIG_IGN);
+        count_signal(SIGALRM, SA_RESTART);
+        observed("taken", "%s", signal_name(syscall(SYS_rt_sigtimedwait, &set, NULL, NULL, 8)));
+        SEE(pause());
+        _exit(0);
+    }
+    for (int i = 0; i < 4; i++) {
+        until_asleep(waiter);
+        kill(waiter, (const int[]){SIGURG, SIGUSR1, SIGURG, SIGALRM}[i]);
+    }
+    waitpid(waiter, NULL, 0);
+}
+
 RULE(pause_ends, "pause(2)", "a handler ends it with EINTR, also with SA_RESTART")
 {
     pid_t waiter = fork();
