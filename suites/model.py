@@ -71,8 +71,8 @@ class Difference:
     natively: str
     under_tickless: str
     cause: str
-    # It measures real time: where the machine is quick enough, nothing differs.
-    if_busy: bool = False
+    # What it comes to natively depends on real time: a busy machine, a quick network. Else nothing differs.
+    sometimes: bool = False
 
 
 @dataclass(frozen=True)

@@ -77,8 +77,8 @@ def test_a_listed_difference_that_has_gone_is_told() -> None:
     ]
 
 
-def test_a_listed_difference_of_busy_machines_may_have_gone() -> None:
-    known = Difference("failed", "passed", "because", if_busy=True)
+def test_a_listed_difference_that_depends_on_real_time_may_have_gone() -> None:
+    known = Difference("failed", "passed", "because", sometimes=True)
 
     assert record.unexpected(family(a=known), [compared({"a": "passed"}, {"a": "passed"})]) == []
     assert record.unexpected(family(a=known), [compared({"a": "failed"}, {"a": "passed"})]) == []
