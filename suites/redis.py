@@ -14,10 +14,15 @@ COLOUR = re.compile("\x1b\\[[0-9;]*m")
 CASE = re.compile(r"^\[(ok|err|skip|ignore|exception)\]: (.*?)(?: \(\d+ ms\))?(?: in tests/\S+)?$", re.MULTILINE)
 # Of the tests of sentinels and clusters: the time, the case, and OK if it has ended well.
 TIMED_CASE = re.compile(r"^\d\d:\d\d:\d\d> (?:(.*): OK$|(.*?): )", re.MULTILINE)
+# Which server is elected is chance, and some names tell it.
+ADDRESS = re.compile(r"\d+(\.\d+){3}:\d+")
 WORDS = {"ok": "passed", "skip": "skipped", "ignore": "skipped"}
 # Tests of several servers that work together.
 SEVERAL = ("sentinel", "cluster")
-DIFFERENCES: dict[str, Difference] = {}
+COMPUTES = "A script is to compute for longer than redis lets it, and computing takes no virtual time."
+DIFFERENCES = {
+    "integration/aof EVAL timeout with slow verbatim Lua script from AOF": Difference("passed", "failed", COMPUTES),
+}
 
 
 def prepare() -> None:
@@ -33,6 +38,7 @@ def pieces() -> list[Piece]:
     _, _, listed = (tests / "test_helper.tcl").read_text().partition("set ::all_tests {")
     units = listed[: listed.index("}")].split()
     several = [(way, path.stem) for way in SEVERAL for path in sorted((tests / way / "tests").glob("*.tcl"))]
+    several.remove(("sentinel", "04-slave-selection"))  # holds no case
     return [
         *(_piece(unit, read, "tests/test_helper.tcl", "--clients", "1", "--single", unit) for unit in units),
         *(_piece(f"{way}-{unit}", read_timed, f"tests/{way}/run.tcl", "--single", unit) for way, unit in several),
@@ -57,7 +63,8 @@ def read_timed(ran: Ran) -> Verdicts:
     """Lines of `12:00:00> CASE: OK`, in colours. What comes behind a case that failed is not run."""
     verdicts: Verdicts = {}
     for passed, failed in TIMED_CASE.findall(COLOUR.sub("", ran.log)):
-        verdicts[passed or failed] = "failed" if failed or verdicts.get(passed) == "failed" else "passed"
+        case = ADDRESS.sub("SERVER", passed or failed)
+        verdicts[case] = "failed" if failed or verdicts.get(case) == "failed" else "passed"
     return {END: ran.end if verdicts or ran.end != "passed" else NOT_RUN, **verdicts}
 
 

@@ -30,6 +30,7 @@ REDIS = """\
 """
 SENTINEL = """\
 14:46:11> (init) Create 5: instances: \x1b[0;32;49mOK\x1b[0m
+14:46:12> New master 127.0.0.1:30004 role matches: \x1b[0;32;49mOK\x1b[0m
 14:46:14> Failover works: FAILED: 1 == 2
 14:46:15> It is told: expected condition
 OK
@@ -64,7 +65,12 @@ OK
         (
             redis.read_timed,
             SENTINEL,
-            {"(init) Create 5: instances": "passed", "Failover works": "failed", "It is told": "failed"},
+            {
+                "(init) Create 5: instances": "passed",
+                "New master SERVER role matches": "passed",
+                "Failover works": "failed",
+                "It is told": "failed",
+            },
         ),
     ],
     ids=["TAP", "numbers", "tinytest", "redis", "sentinel"],
