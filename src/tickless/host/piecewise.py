@@ -204,6 +204,17 @@ def _moved_by(task: Tracee) -> tuple[UserBuffer, int] | None:
     return moved
 
 
+def merge(task: Tracee, ours: int) -> int | None:
+    """Write to a full FIFO what fits behind the bytes in its last page; None if nothing does. pipe(7)"""
+    moved = _moved_by(task)
+    if moved is None or moved[0].size > PIPE_BUF or not _may_write_to(ours):
+        return None
+    try:
+        return ToFifo(task, ours, moved[0]).move()
+    except OSError:
+        return None
+
+
 def size_sent_by(task: Tracee) -> int | None:
     """How many bytes the task's call sends on a connected socket; None if it names a receiver, or sends several times.
 

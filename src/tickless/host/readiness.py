@@ -24,7 +24,7 @@ from tickless.host.fifos import has_writer
 from tickless.host.host_files import HostWatch, Shadow, TaskFiles
 from tickless.host.locks import LOCK_COMMANDS, lock_record
 from tickless.host.master import poll_one
-from tickless.host.piecewise import SMALL, in_pieces, size_sent_by
+from tickless.host.piecewise import SMALL, in_pieces, merge, size_sent_by
 from tickless.host.reach import Reach, socket_inode
 from tickless.host.shortage import WATCHES
 from tickless.host.sockets import finds_room, is_shut, is_stream, socket_of, socket_timeout_ns
@@ -32,7 +32,7 @@ from tickless.host.splicing import FromFile, ToFile
 from tickless.host.tracee import Tracee
 from tickless.kernel.errors import Errno
 from tickless.kernel.host_file import HostStatus
-from tickless.kernel.outcome import PASS_ON, Blocked, Result
+from tickless.kernel.outcome import PASS_ON, Answer, Blocked, Result
 from tickless.kernel.registry import unserved
 from tickless.kernel.wait_queue import WaitQueue, sleep_until
 
@@ -247,8 +247,8 @@ class Readiness:
     def _park(self, task: Task, fd: int, events: int, timeout_ns: int | None) -> Blocked:
         """Sleep until the call cannot block. Where another thread may close the number, the file is kept open."""
         assert isinstance(task, Tracee)
-        if events == EPOLLOUT and _finds_room(task, fd):
-            return PASS_ON
+        if events == EPOLLOUT and (answer := _write_all_the_same(task, fd)) is not None:
+            return answer
         ours = task.fds.task_files().fetch(fd) if len(task.fds.tids) > 1 else None
         try:
             deadline_ns = task.kernel.clock.deadline_after(timeout_ns)
@@ -301,17 +301,19 @@ def _files_of(task: Task) -> TaskFiles:
     return task.fds.task_files()
 
 
-def _finds_room(task: Tracee, fd: int) -> bool:
-    """Whether the task's call is a write that does not wait, though poll(2) calls its file unwritable."""
+def _write_all_the_same(task: Tracee, fd: int) -> Answer | None:
+    """The answer of a write that does not wait, though poll(2) calls its file unwritable."""
     try:
         ours = task.fds.task_files().fetch(fd)
     except OSError:
-        return True  # EBADF
+        return PASS_ON  # EBADF
     try:
+        if stat.S_ISFIFO(os.fstat(ours).st_mode):
+            return merge(task, ours)
         size = size_sent_by(task)
-        return size is not None and finds_room(ours, size)
+        return PASS_ON if size is not None and finds_room(ours, size) else None
     except Errno:
-        return True  # the host says so itself
+        return PASS_ON  # the host says so itself
     finally:
         os.close(ours)
 

@@ -230,3 +230,18 @@ RULE(several_readers, "fifo(7)", "one writer lets all readers that wait go on")
     for (int i = 0; i < 2; i++)
         waitpid(readers[i], NULL, 0);
 }
+
+RULE(last_page, "pipe(7)", "a write that fits behind the bytes in the last page of a full FIFO does not wait, though poll says no")
+{
+    static char page[4000];
+    make();
+    int fd = open("fifo", O_RDWR | O_NONBLOCK);
+    while (write(fd, page, sizeof page) > 0)
+        ;
+    fcntl(fd, F_SETFL, O_RDWR);
+    observed("ready for", "%s", readiness(fd));
+    SEE_BLOCKED(write(fd, page, 50));
+    SEE_BLOCKED(write(fd, page, 50));
+    SEE_BLOCKED(write(fd, page, 46));
+    SEE_BLOCKED(write(fd, page, 0));
+}
