@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 from suites import sources
-from suites.model import END, NOT_RUN, Difference, Family, Piece, Ran, Reader, Verdicts
+from suites.model import END, NOT_RUN, SPINS, Difference, Family, Piece, Ran, Reader, Verdicts
 
 BIN = Path("/usr/bin")
 PROGRAMS = ("server", "cli", "benchmark", "check-aof", "check-rdb", "sentinel")
@@ -19,6 +19,7 @@ ADDRESS = re.compile(r"\d+(\.\d+){3}:\d+")
 WORDS = {"ok": "passed", "skip": "skipped", "ignore": "skipped"}
 # Tests of several servers that work together.
 SEVERAL = ("sentinel", "cluster")
+NOTE = f"redis' with `{SPINS}`: many of its tests write as fast as they can for some seconds."
 COMPUTES = "A script is to compute for longer than redis lets it, and computing takes no virtual time."
 DIFFERENCES = {
     "integration/aof EVAL timeout with slow verbatim Lua script from AOF": Difference("passed", "failed", COMPUTES),
@@ -47,7 +48,7 @@ def pieces() -> list[Piece]:
 
 def _piece(name: str, reader: Reader, *arguments: str) -> Piece:
     folder = ("env", f"--chdir={sources.unpacked('redis')}")
-    return Piece("redis", name, ("tclsh", *arguments), reader, limit_s=600, outside=folder)
+    return Piece("redis", name, ("tclsh", *arguments), reader, limit_s=600, outside=folder, options=(SPINS,))
 
 
 def read(ran: Ran) -> Verdicts:
@@ -68,4 +69,4 @@ def read_timed(ran: Ran) -> Verdicts:
     return {END: ran.end if verdicts or ran.end != "passed" else NOT_RUN, **verdicts}
 
 
-FAMILY = Family("redis", ("redis-server", "redis-sentinel", "tcl", "dpkg-dev"), pieces, DIFFERENCES, prepare)
+FAMILY = Family("redis", ("redis-server", "redis-sentinel", "tcl", "dpkg-dev"), pieces, DIFFERENCES, prepare, (NOTE,))
