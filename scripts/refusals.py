@@ -1,7 +1,7 @@
 """What a user can do about each thing that tickless does not serve, by id: the last part of docs/coverage.md."""
 
 # Ids that no program under a host can get: they are for programs on the bare kernel.
-WITHOUT_HOST = {"TL112", "TL430"}
+WITHOUT_HOST = {"TL112", "TL430", "TL441"}
 
 # What is told, but refused to nobody: what it is, and what to do.
 TOLD = {
@@ -42,14 +42,13 @@ WHAT_TO_DO = {
     "TL401": "glibc has not used it since 2.25; its condition variables work, also with priority inheritance mutexes.",
     "TL402": "As TL401.",
     "TL403": "Use a futex without a node.",
-    "TL410": "Computing takes no virtual time, so it would never come to its end. Sleep on CLOCK_MONOTONIC.",
     "TL420": "The kernel's time zone is only used by old file systems. Set TZ.",
     "TL421": "Hardware clocks are the host's. Set CLOCK_REALTIME, or let --at SPAN:jump=SPAN do it.",
     "TL423": "The clock has no drift that would have to be slewed away: it is exact. An NTP daemon should be started "
     "in a mode that steps, or not at all.",
     "TL424": "As TL421.",
-    "TL440": "Computing takes no virtual time, so it would never fire. Profilers by CPU time belong to a run without "
-    "tickless.",
+    "TL440": "All the CPU time of a thread can be timed, and that of any process of the run: CLOCK_THREAD_CPUTIME_ID, "
+    "CLOCK_PROCESS_CPUTIME_ID.",
     "TL501": "A thread waited in a call for a file whose number another thread has closed and reused. Let it end its "
     "waits before it closes: on Linux, too, such a close is an error in most programs.",
     "TL505": "Sockets, terminals and the like are watched by way of pidfd_getfd(2), which some containers forbid: "

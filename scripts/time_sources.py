@@ -68,8 +68,9 @@ TIME_SOURCES = (
             "times tms_utime",
         ),
         "host",
-        "computing takes no virtual time, but a program may want to know what it has used. Not repeatable. Timers on "
-        "them are refused (TL410, TL440); `setitimer(ITIMER_PROF)`, RLIMIT_CPU and SIGXCPU are Linux's",
+        "computing takes no virtual time, but a program may want to know what it has used. Not repeatable, nor are "
+        "timers and sleeps on them, which are looked at every 10 ms of real time; `setitimer(ITIMER_PROF)`, "
+        "RLIMIT_CPU and SIGXCPU are Linux's",
     ),
     TimeSource(
         "File times that Linux sets: a new file, a write, `utimensat` with NULL or UTIME_NOW (`touch`)",

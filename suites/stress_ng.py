@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from suites.model import END, Difference, Family, Piece, Ran, Verdicts
+from suites.model import END, Family, Piece, Ran, Verdicts
 
 # How many of its operations each makes: about a second's natively.
 OPERATIONS = {
@@ -26,13 +26,6 @@ OPERATIONS = {
 # What --help says of its exit status.
 NOT_TRIED = (3, 4)
 LONGEST_S = 60
-REFUSED = "Refused by name: {}, docs/coverage.md."
-DIFFERENCES = {
-    f"{stressor} {END}": Difference("passed", "failed", REFUSED.format(why))
-    for stressor, why in {
-        "clock": "TL440, timers on the clocks of CPU time",
-    }.items()
-}
 
 
 def pieces() -> list[Piece]:
@@ -52,4 +45,4 @@ def _read(ran: Ran) -> Verdicts:
     return {END: "failed" if ran.status else "passed"}
 
 
-FAMILY = Family("stress-ng", ("stress-ng",), pieces, DIFFERENCES)
+FAMILY = Family("stress-ng", ("stress-ng",), pieces)

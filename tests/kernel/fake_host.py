@@ -23,6 +23,7 @@ class FakeHost:
         self.protected: set[ThreadGroup] = set()  # nobody may signal them
         self.connected_outside: set[ThreadGroup] = set()
         self.uids: dict[str, int] = {}  # by name of the task
+        self.cpu_ns: dict[Task | ThreadGroup, int] = {}  # CPU time that was used
         self.ancillary = 0  # messages with ancillary data
         self.sent: list[bytes] = []  # such data
         self.filters: list[tuple[Task, int, int]] = []  # task, mode, address
@@ -48,6 +49,9 @@ class FakeHost:
 
     def cpu_times(self, group: ThreadGroup) -> tuple[int, int, int, int]:
         return 1, 2, 3, 4
+
+    def cpu_time_ns(self, group: ThreadGroup, thread: Task | None, kind: int) -> int:
+        return self.cpu_ns.get(thread or group, 0)
 
     def is_reaped(self, child: ThreadGroup) -> bool:
         return child in self.reaped

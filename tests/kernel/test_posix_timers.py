@@ -18,7 +18,7 @@ from tests.kernel.posix_timers import (
     setting,
     take,
 )
-from tests.kernel.test_time_calls import CPU_TIME_OF_SELF, DEVICE, Unprivileged
+from tests.kernel.test_time_calls import DEVICE, Unprivileged
 from tickless.abi.capability import CAP_WAKE_ALARM
 from tickless.abi.errno import EFAULT, EINVAL, EOPNOTSUPP, EPERM
 from tickless.abi.siginfo import SI_TIMER
@@ -28,7 +28,6 @@ from tickless.abi.time import (
     CLOCK_MONOTONIC,
     CLOCK_MONOTONIC_COARSE,
     CLOCK_MONOTONIC_RAW,
-    CLOCK_PROCESS_CPUTIME_ID,
     ITIMERSPEC,
     SIGEV_SIGNAL,
     SIGEV_THREAD,
@@ -97,15 +96,6 @@ def test_a_thread_of_another_process_gets_no_signal(kernel: Machine, task: OwnTa
     other = kernel.spawn(idle)
 
     assert create(task, sigevent=event(SIGEV_THREAD_ID, tid=other.tid)) == -EINVAL
-
-
-@pytest.mark.parametrize("clock", [CLOCK_PROCESS_CPUTIME_ID, CPU_TIME_OF_SELF])
-def test_timers_of_cpu_time_are_named_as_unserved(kernel: Machine, task: OwnTask, clock: int) -> None:
-    named: list[str] = []
-    kernel.on_refused = lambda task, unserved: named.append(unserved.id)
-
-    assert create(task, clock) == -EOPNOTSUPP
-    assert named == ["TL440"]
 
 
 def test_an_alarm_clock_needs_cap_wake_alarm(kernel: Machine, task: OwnTask) -> None:

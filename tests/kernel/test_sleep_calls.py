@@ -116,14 +116,6 @@ def test_wrong_sleeps(kernel: Machine, name: str, args: tuple[Argument, ...], re
     assert slept(kernel, name, *args) == (result, 0)
 
 
-def test_sleeping_on_cpu_time_is_named_as_unserved(kernel: Machine) -> None:
-    named: list[str] = []
-    kernel.on_refused = lambda task, unserved: named.append(unserved.id)
-
-    assert slept(kernel, "clock_nanosleep", CLOCK_PROCESS_CPUTIME_ID, 0, ZERO, 0) == (-EOPNOTSUPP, 0)
-    assert named == ["TL410"]
-
-
 def test_an_alarm_clock_needs_cap_wake_alarm(kernel: Machine) -> None:
     host = kernel.host = Unprivileged()
     task = kernel.spawn(idle)

@@ -15,6 +15,18 @@ CLOCK_REALTIME_ALARM = 8
 CLOCK_BOOTTIME_ALARM = 9
 CLOCK_TAI = 11
 
+# clock_getcpuclockid(3): a clock of CPU time is ~id << 3, with what is counted of it in the lowest bits.
+CPUCLOCK_PROF = 0  # user and system time
+CPUCLOCK_VIRT = 1  # user time
+CPUCLOCK_SCHED = 2  # what the scheduler says
+CPUCLOCK_PERTHREAD = 4
+
+
+def cpu_clock_id(pid: int, kind: int) -> int:
+    """The clock of a process."""
+    return ~pid << 3 | kind
+
+
 # clock_nanosleep(2), timer_settime(2)
 TIMER_ABSTIME = 1
 

@@ -90,6 +90,7 @@ class Idle:
         supervisor, outside, cgroups = self.supervisor, self.supervisor.outside, self.supervisor.cgroup_events
         return (
             (supervisor.retries.waiting and supervisor.retry())
+            or (supervisor.kernel.cpu_alarms.waiting and supervisor.kernel.cpu_alarms.check())
             or ((outside.look_is_due or outside.host_sends_signals) and outside.look())
             or (cgroups.look_when_idle and cgroups.hold())
             or (self.in_flight.written and self.in_flight.hold())

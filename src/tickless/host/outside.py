@@ -88,6 +88,8 @@ class Outside:
         if self._ticks % LOOK_TICKS == 0:
             self.look_is_due = True
         self.supervisor.net.look_is_due = True
+        if self.supervisor.kernel.cpu_alarms.waiting:
+            self.supervisor.attention = True
         for hook in self.on_tick:
             hook()
 

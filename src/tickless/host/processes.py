@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import os
 import signal
+import time
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -12,9 +13,10 @@ from tickless.abi.arch import ARCH
 from tickless.abi.errno import EBADF, EINTR, ERESTARTNOHAND
 from tickless.abi.numbers import number_of
 from tickless.abi.signal import SIGCONT, UNBLOCKABLE
+from tickless.abi.time import cpu_clock_id
 from tickless.host.own_filters import note_filter
 from tickless.host.reach import Reach, socket_inode
-from tickless.host.task_state import fields_of, status_of, words_of
+from tickless.host.task_state import cpu_time_ns, fields_of, status_of, words_of
 from tickless.host.tracee import HostGroup, Tracee
 from tickless.kernel.errors import Errno
 from tickless.kernel.outcome import PASS_ON, Answer
@@ -77,6 +79,14 @@ class Processes:
             return 0, 0, 0, 0  # it is dying: whatever is asked no longer matters
         user, system, children_user, children_system = map(int, fields[11:15])
         return user, system, children_user, children_system
+
+    def cpu_time_ns(self, group: ThreadGroup, thread: Task | None, kind: int) -> int:
+        if thread is not None:
+            return cpu_time_ns(thread.tid)
+        try:
+            return time.clock_gettime_ns(cpu_clock_id(group.tgid, kind))
+        except OSError:
+            return 0
 
     def is_reaped(self, child: ThreadGroup) -> bool:
         assert isinstance(child, HostGroup)

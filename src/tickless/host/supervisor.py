@@ -331,6 +331,8 @@ class Supervisor:
         self.life.reap()
         self.cgroup_events.settle()
         self.outside.attend()
+        if self.kernel.cpu_alarms.waiting:
+            self.kernel.cpu_alarms.check()
         self.is_between_calls = False
 
     def release(self) -> None:

@@ -33,6 +33,9 @@ class HostKernel(Protocol):
     def cpu_times(self, group: ThreadGroup) -> tuple[int, int, int, int]:
         """User and system time of a process, then of its awaited children, in ticks of 10 ms. times(2)."""
 
+    def cpu_time_ns(self, group: ThreadGroup, thread: Task | None, kind: int) -> int:
+        """The CPU time that a process has used, of a kind (CPUCLOCK_), or all that of a thread; 0 if it is gone."""
+
     def is_reaped(self, child: ThreadGroup) -> bool:
         """Whether the program has reaped this zombie: the waits that reap are done by the host."""
 

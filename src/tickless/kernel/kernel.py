@@ -11,6 +11,7 @@ from tickless.abi.errno import ERESTART_RESTARTBLOCK
 from tickless.abi.numbers import names_of
 from tickless.kernel import job_control
 from tickless.kernel.clock import KTIME_MAX, Clock
+from tickless.kernel.cpu_timers import CpuAlarms
 from tickless.kernel.errors import Errno
 from tickless.kernel.futex_queue import FutexTable
 from tickless.kernel.outcome import PASS_ON, Answer, PassOn, Result
@@ -80,6 +81,7 @@ class Kernel:
         self.groups_started = 0
         self.ready: deque[Task] = deque()
         self.futexes = FutexTable()
+        self.cpu_alarms = CpuAlarms(self)
         self.current: Task | None = None  # whose call is being served
         self.cause = ""  # what happens now, if it is not a call of `current`: a timer, a scenario step, the host
         self.wakeups: Counter[str] = Counter()  # by cause

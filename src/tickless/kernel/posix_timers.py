@@ -6,7 +6,7 @@ from struct import Struct
 from typing import TYPE_CHECKING
 
 from tickless.abi.capability import CAP_WAKE_ALARM
-from tickless.abi.errno import EINVAL, EOPNOTSUPP
+from tickless.abi.errno import EINVAL, EOPNOTSUPP, ESRCH
 from tickless.abi.siginfo import SI_TIMER
 from tickless.abi.signal import SIGALRM, SIGRTMAX
 from tickless.abi.time import (
@@ -33,21 +33,20 @@ from tickless.kernel.clock import (
     ALARM_CLOCKS,
     KTIME_MAX,
     READ_ONLY_CLOCKS,
+    Deadline,
     clock_of_span,
     is_cpu_clock,
     is_device_clock,
 )
+from tickless.kernel.cpu_timers import CpuAlarm, CpuClock, cpu_clock_of
 from tickless.kernel.errors import Errno
 from tickless.kernel.outcome import Result
-from tickless.kernel.registry import syscall, unserved
+from tickless.kernel.registry import syscall
 from tickless.kernel.signals import TimerSignal, send_signal
 from tickless.kernel.timespec import timespec_ns
 
 if TYPE_CHECKING:
-    from tickless.kernel.clock import Deadline
     from tickless.kernel.task import Task, ThreadGroup
-
-CPU_TIME_TIMER = unserved("TL440", "timer_create on a CPU-time clock", EOPNOTSUPP)
 
 INT = Struct("<i")
 INT_MAX = (1 << 31) - 1
@@ -94,7 +93,8 @@ class PosixTimer:
         self.runs_on = clock_id  # a span of CLOCK_REALTIME runs on CLOCK_MONOTONIC
         self.expires_ns = 0  # on that clock: when it expires, or last did
         self.interval_ns = 0  # 0: once
-        self.deadline: Deadline | None = None  # None: not running; SIGEV_NONE timers never are, their time is computed
+        # None: not running; SIGEV_NONE timers never are, their time is computed.
+        self.deadline: Deadline | CpuAlarm | None = None
         self.signal: TimerSignal | None = None  # the pending one
         self.overrun = -1  # expirations since a signal was taken, not counting the one that sends the next
         self.overrun_last = 0  # the overrun of the signal that was taken last
@@ -115,7 +115,7 @@ class PosixTimer:
         """No signal comes from it any more; one that is pending is dropped by whoever takes it."""
         self.signal = None
         if self.deadline is not None:
-            self.group.kernel.clock.cancel(self.deadline)
+            self._cancel(self.deadline)
             self.deadline = None
 
     def setting(self) -> tuple[int, int]:
@@ -156,7 +156,14 @@ class PosixTimer:
 
     def _start(self) -> None:
         if self.event.notify != SIGEV_NONE:
-            self.deadline = self.group.kernel.clock.arm(self.expires_ns, self._expire, self.runs_on)
+            self.deadline = self._arm()
+
+    def _arm(self) -> Deadline | CpuAlarm:
+        return self.group.kernel.clock.arm(self.expires_ns, self._expire, self.runs_on)
+
+    def _cancel(self, deadline: Deadline | CpuAlarm) -> None:
+        assert isinstance(deadline, Deadline), "a deadline of the clock"
+        self.group.kernel.clock.cancel(deadline)
 
     def _run_on(self) -> None:
         self._pass_over()
@@ -179,6 +186,41 @@ class PosixTimer:
         if not send_signal(self.group, self.signal, event.thread):
             # Ignored. Linux since 6.13 waits until it no longer is; nobody tells us, so the timer goes on.
             self.signal_dropped(self.signal)
+
+
+class CpuTimer(PosixTimer):
+    """A timer on CPU time."""
+
+    __slots__ = ("clock",)
+
+    def __init__(self, group: ThreadGroup, timer_id: int, clock_id: int, event: SigEvent, clock: CpuClock) -> None:
+        super().__init__(group, timer_id, clock_id, event)
+        self.clock = clock
+
+    def set(self, value_ns: int, interval_ns: int, *, absolute: bool) -> None:
+        """Raises: Errno(ESRCH) if nobody is left whose time it is."""
+        if self.clock.is_over:
+            raise Errno(ESRCH)
+        super().set(value_ns, interval_ns, absolute=absolute)
+
+    def setting(self) -> tuple[int, int]:
+        return (0, 0) if self.clock.is_over else super().setting()
+
+    def _now_ns(self) -> int:
+        return self.clock.read()
+
+    def _start(self) -> None:
+        if self._now_ns() < self.expires_ns:
+            super()._start()
+        elif self.event.notify != SIGEV_NONE:
+            self._expire()  # the next look may be late: the process may do nothing but wait for it
+
+    def _arm(self) -> CpuAlarm:
+        return self.group.kernel.cpu_alarms.arm(self.clock, self.expires_ns, self._expire)
+
+    def _cancel(self, deadline: Deadline | CpuAlarm) -> None:
+        assert isinstance(deadline, CpuAlarm), "CPU time"
+        self.group.kernel.cpu_alarms.cancel(deadline)
 
 
 class PosixTimers:
@@ -235,16 +277,20 @@ def timer_create(task: Task, clockid: ClockId, sevp: SigeventPtr, timerid: IntOu
     packed = task.memory.copy_in(sevp, SIGEVENT.size) if sevp else None
     if clockid in READ_ONLY_CLOCKS or is_device_clock(clockid):
         raise Errno(EOPNOTSUPP)
-    if is_cpu_clock(clockid):
-        task.kernel.refuse(task, CPU_TIME_TIMER)
-    task.kernel.clock.time_line(clockid)
+    cpu_clock = cpu_clock_of(task, clockid) if is_cpu_clock(clockid) else None
+    if cpu_clock is None:
+        task.kernel.clock.time_line(clockid)
     timers = task.group.posix_timers
     timer_id = timers.take_id()
     event = _read_event(task, packed, timer_id)
     task.memory.copy_out(timerid, INT.pack(timer_id))
     if clockid in ALARM_CLOCKS:
         demand_capability(task, CAP_WAKE_ALARM)
-    timers.timers[timer_id] = PosixTimer(task.group, timer_id, clockid, event)
+    timers.timers[timer_id] = (
+        PosixTimer(task.group, timer_id, clockid, event)
+        if cpu_clock is None
+        else CpuTimer(task.group, timer_id, clockid, event, cpu_clock)
+    )
     return 0
 
 

@@ -16,16 +16,15 @@ from tickless.abi.time import (
 from tickless.abi.types import ClockId, TimerFlags, TimespecOut, TimespecPtr
 from tickless.kernel.capability import demand_capability
 from tickless.kernel.clock import ALARM_CLOCKS, READ_ONLY_CLOCKS, clock_of_span, is_cpu_clock, is_device_clock
+from tickless.kernel.cpu_timers import cpu_clock_of, sleep_for_cpu_time
 from tickless.kernel.errors import Errno
 from tickless.kernel.outcome import Blocked, Result
-from tickless.kernel.registry import syscall, unserved
+from tickless.kernel.registry import syscall
 from tickless.kernel.timespec import read_timespec
 from tickless.kernel.wait_queue import give_way, sleep_until
 
 if TYPE_CHECKING:
     from tickless.kernel.task import Task
-
-CPU_TIME_SLEEP = unserved("TL410", "clock_nanosleep on a CPU-time clock", EOPNOTSUPP)
 
 
 def _never() -> None:
@@ -74,7 +73,7 @@ def clock_nanosleep(
         clock.time_line(clockid)
     given_ns = read_timespec(task, request)
     if counts_cpu_time:
-        task.kernel.refuse(task, CPU_TIME_SLEEP)
+        return _sleep_for_cpu_time(task, clockid, given_ns, absolute=bool(flags & TIMER_ABSTIME), remaining=remain)
     # Other clocks take unknown flags for nothing.
     if clockid in ALARM_CLOCKS:
         if flags & ~TIMER_ABSTIME:
@@ -84,6 +83,15 @@ def clock_nanosleep(
         return cast(Blocked, _sleep_until_instant(task, given_ns, clockid))
     counted = clock_of_span(clockid)
     return cast(Blocked, _sleep_for_span(task, clock.read(counted) + given_ns, counted, remain))
+
+
+def _sleep_for_cpu_time(task: Task, clock_id: int, given_ns: int, *, absolute: bool, remaining: int) -> Blocked:
+    """Raises: Errno(EINVAL) for the caller's own: it would sleep for ever."""
+    clock = cpu_clock_of(task, clock_id)
+    if clock.thread is task:
+        raise Errno(EINVAL)
+    until_ns = given_ns if absolute else clock.read() + given_ns
+    return sleep_for_cpu_time(task, clock, until_ns, absolute=absolute, remaining=remaining)
 
 
 @syscall
