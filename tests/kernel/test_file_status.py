@@ -9,11 +9,13 @@ import pytest
 from tests.kernel.fake_files import FakeFile, FakeHostFile, install, with_host_files
 from tests.kernel.fake_host import FakeHost, call
 from tests.kernel.pipe_ends import Ends
+from tickless.abi.epoll import EPOLL_CTL_DEL
 from tickless.abi.errno import EBADF, EFAULT, EINVAL, ENOTDIR, EOPNOTSUPP
-from tickless.abi.fcntl import AT_EMPTY_PATH, AT_FDCWD, AT_STATX_SYNC_TYPE
+from tickless.abi.fcntl import AT_EMPTY_PATH, AT_FDCWD, AT_STATX_SYNC_TYPE, O_PATH
 from tickless.abi.stat import S_IFIFO, STAT_X86_64, STATX, STATX_BASIC_STATS, pack_stat
 from tickless.abi.time import CLOCK_REALTIME
 from tickless.abi.time import NSEC_PER_SEC as SECOND
+from tickless.kernel.host_file import MerePath
 from tickless.kernel.machine import Argument, Machine, OwnTask
 from tickless.kernel.outcome import PASS_ON
 
@@ -44,6 +46,35 @@ def test_a_pipe_is_a_fifo_with_an_inode_of_its_own(kernel: Machine, ends: Ends) 
     assert bytes(shown) == pack_stat(
         mode=S_IFIFO | 0o600, ino=ends.reader.inode, dev=0xF, uid=7, time_ns=kernel.clock.read(CLOCK_REALTIME)
     )
+
+
+def test_a_number_of_o_path_shows_the_file_behind_it(task: OwnTask) -> None:
+    """open(2), O_PATH: fstat works."""
+    file = FakeFile()
+    install(task, file)
+    mere_path = install(task, MerePath(file))
+    shown, of_path = bytearray(STAT_SIZE), bytearray(STAT_SIZE)
+
+    assert call(task, "fstat", 0, shown) == 0
+    assert call(task, "fstat", mere_path, of_path) == 0
+    assert of_path == shown
+
+
+@pytest.mark.parametrize("opened", [pytest.param(0, id="another file"), pytest.param(O_PATH, id="a mere path")])
+def test_a_file_of_the_wrong_kind_is_no_file_if_it_is_a_mere_path(opened: int, kernel: Machine, task: OwnTask) -> None:
+    """open(2), O_PATH: other calls fail with EBADF, before they look what kind of file it is."""
+    with_host_files(task)
+    kernel.host = host = FakeHost()
+    fd = install(task, FakeHostFile(pollable=False))
+    host.status_of = {fd: opened}
+    room = bytearray(32)
+    wrong = -EBADF if opened else -EINVAL
+
+    assert call(task, "timerfd_settime", fd, 0, room, 0) == wrong
+    assert call(task, "timerfd_gettime", fd, room) == wrong
+    assert call(task, "signalfd4", fd, bytes(8), 8, 0) == wrong
+    assert call(task, "epoll_wait", fd, room, 1, 0) == wrong
+    assert call(task, "epoll_ctl", fd, EPOLL_CTL_DEL, install(task, FakeFile()), 0) == wrong
 
 
 def test_statx_shows_the_basic_fields(task: OwnTask) -> None:

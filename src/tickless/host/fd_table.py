@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 
 from tickless.abi.errno import EBADF
 from tickless.host import notify, pinned
-from tickless.host.host_files import Kind, TaskFiles, is_made_up, kind_of
+from tickless.host.host_files import Kind, TaskFiles, is_made_up, is_mere_path, kind_of
 from tickless.kernel.errors import Errno
-from tickless.kernel.host_file import HostFile
+from tickless.kernel.host_file import HostFile, MerePath
 from tickless.kernel.outcome import PASS_ON, Result
 
 if TYPE_CHECKING:
@@ -153,14 +153,19 @@ class HostFdTable:
         file = self.supervisor.placeholders.file_at(status)
         if file is None:
             file = self._host_file(fd, status)
+        elif self._is_mere_path(fd):
+            file = MerePath(file)
         self.files[fd] = file
         return file
 
+    def _is_mere_path(self, fd: int) -> bool:
+        return is_mere_path(f"/proc/{self.tids[0]}/fd/{fd}")
+
     def _host_file(self, fd: int, status: os.stat_result) -> HostFile:
         kind = kind_of(status)
-        if kind is Kind.LOG:
-            return LOG
-        return PLAIN if kind is Kind.PLAIN and not self._tells_of_changes(fd, status) else POLLABLE
+        if (kind is Kind.PLAIN and not self._tells_of_changes(fd, status)) or self._is_mere_path(fd):
+            return PLAIN
+        return LOG if kind is Kind.LOG else POLLABLE
 
     def _tells_of_changes(self, fd: int, status: os.stat_result) -> bool:
         """Whether what looks like a file on disk is one that the host makes up, and that can be polled."""

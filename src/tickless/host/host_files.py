@@ -63,6 +63,14 @@ def is_made_up(status: os.stat_result) -> bool:
     return stat.S_ISREG(status.st_mode) and os.major(status.st_dev) == 0 and status.st_blocks == 0
 
 
+def is_mere_path(link: str | bytes) -> bool:
+    """Whether a number, by its link in /proc/PID/fd, is open for neither reading nor writing: O_PATH. open(2)."""
+    try:
+        return not os.lstat(link).st_mode & (stat.S_IRUSR | stat.S_IWUSR)
+    except OSError:  # its task dies
+        return False
+
+
 class TaskFiles:
     """A task's table of open files, as the host has it: `fd` is the task's number, `ours` a duplicate in our own."""
 

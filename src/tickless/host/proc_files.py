@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from tickless.abi.fcntl import O_CLOEXEC, O_NONBLOCK
 from tickless.abi.stat import S_IFREG
 from tickless.host.chance import uuid_of
+from tickless.host.host_files import is_mere_path
 from tickless.host.proc_times import process_stat, process_status, system_stat, uptime
 from tickless.kernel.pipe import PipeEnd
 
@@ -29,8 +30,11 @@ def made_file(task: Tracee, path: bytes, location: bytes) -> int | None:
     if directory is None:
         return None
     number = location.rpartition(b"/")[2]
-    file = _virtual_file(task, directory.removesuffix(b"info"), number)
-    return None if file is None else _file_with(_fdinfo(task, file, directory + b"/" + number).encode())
+    directory_of_links = directory.removesuffix(b"info")
+    file = _virtual_file(task, directory_of_links, number)
+    if file is None or is_mere_path(directory_of_links + b"/" + number):
+        return None
+    return _file_with(_fdinfo(task, file, directory + b"/" + number).encode())
 
 
 def link_text(task: Tracee, path: bytes, location: bytes) -> bytes | None:

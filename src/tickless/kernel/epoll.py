@@ -24,8 +24,7 @@ from tickless.abi.epoll import (
     EPOLLRDNORM,
     EPOLLWAKEUP,
 )
-from tickless.abi.errno import EBADF, EEXIST, EFAULT, EINTR, EINVAL, ELOOP, ENOENT, EPERM
-from tickless.abi.fcntl import O_PATH
+from tickless.abi.errno import EEXIST, EFAULT, EINTR, EINVAL, ELOOP, ENOENT, EPERM
 from tickless.abi.types import (
     S32,
     EpollCreateFlags,
@@ -42,7 +41,7 @@ from tickless.kernel.epoll_interest import PRIVATE_BITS, Interest
 from tickless.kernel.epoll_nesting import may_nest
 from tickless.kernel.errors import Errno
 from tickless.kernel.file import File
-from tickless.kernel.host_file import HostFile
+from tickless.kernel.host_file import HostFile, refusal_of
 from tickless.kernel.memory import USER_SPACE_END
 from tickless.kernel.outcome import Blocked, Result
 from tickless.kernel.poll import read_temporary_mask
@@ -295,11 +294,11 @@ def epoll_ctl(task: Task, epfd: Fd, op: EpollOp, fd: Fd, event: EpollEventPtr) -
     epoll = task.fds.get(epfd)
     file = task.fds.get(fd)
     if isinstance(file, HostFile) and not file.pollable:
-        raise Errno(EBADF if task.kernel.host and task.kernel.host.status_flags(task, fd) & O_PATH else EPERM)
+        raise refusal_of(task, fd, file, EPERM)
     if events & EPOLLWAKEUP and not has_capability(task, CAP_BLOCK_SUSPEND):
         events &= ~EPOLLWAKEUP
     if epoll is file or not isinstance(epoll, Epoll):
-        raise Errno(EINVAL)
+        raise refusal_of(task, epfd, epoll, EINVAL)
     if events & EPOLLEXCLUSIVE and not _may_be_exclusive(op, file, events):
         raise Errno(EINVAL)
     if isinstance(file, HostFile):
@@ -391,5 +390,5 @@ def _epoll_to_wait_for(task: Task, epfd: int, events: int, maxevents: int) -> Ep
     if events + maxevents * EVENT_SIZE > USER_SPACE_END:
         raise Errno(EFAULT)
     if not isinstance(epoll, Epoll):
-        raise Errno(EINVAL)
+        raise refusal_of(task, epfd, epoll, EINVAL)
     return epoll

@@ -10,6 +10,7 @@ from tickless.abi.stat import makedev, pack_stat, pack_statx
 from tickless.abi.time import CLOCK_REALTIME
 from tickless.abi.types import Address, AtFlags, Fd, Mode, PathPtr, SignedFd, StatxMask
 from tickless.kernel.errors import Errno
+from tickless.kernel.host_file import MerePath
 from tickless.kernel.outcome import PASS_ON, Result
 from tickless.kernel.pipe import PipeEnd
 from tickless.kernel.registry import ArgumentTest, syscall
@@ -25,7 +26,7 @@ PERMISSIONS = 0o7777
 @syscall
 def fstat(task: Task, fd: Fd, statbuf: Address) -> Result:
     """A struct stat: a pipe is a FIFO, an event file is of no type at all."""
-    file = task.fds.get(fd)
+    file = _looked_at(task, fd)
     if file.host:
         return PASS_ON
     task.memory.copy_out(statbuf, pack_stat(**_status_of(task, file)))
@@ -70,7 +71,7 @@ def _file_of_empty_path(task: Task, dfd: int, filename: int, flags: int) -> File
     """The file of ours that is meant; None if it is the host's. Raises: Errno(EBADF), Errno(ENOTDIR)."""
     if not flags & AT_EMPTY_PATH or dfd == AT_FDCWD:
         return None
-    file = task.fds.get(dfd & 0xFFFFFFFF)
+    file = _looked_at(task, dfd & 0xFFFFFFFF)
     if file.host:
         return None
     if filename:
@@ -80,6 +81,12 @@ def _file_of_empty_path(task: Task, dfd: int, filename: int, flags: int) -> File
         if first != b"\0":
             raise Errno(ENOTDIR)
     return file
+
+
+def _looked_at(task: Task, fd: int) -> File:
+    """The file behind `fd`, also of a number of O_PATH. Raises: Errno(EBADF)."""
+    file = task.fds.get(fd)
+    return file.file if isinstance(file, MerePath) else file
 
 
 def _status_of(task: Task, file: File) -> dict[str, int]:

@@ -6,7 +6,10 @@ from collections.abc import Callable, Generator
 from typing import TYPE_CHECKING, ClassVar, NamedTuple, Protocol
 
 from tickless.abi.epoll import EPOLLIN, EPOLLOUT
+from tickless.abi.errno import EBADF
+from tickless.abi.fcntl import O_PATH
 from tickless.abi.stat import S_IFCHR, S_IFIFO, S_IFMT, S_IFSOCK
+from tickless.kernel.errors import Errno
 from tickless.kernel.file import File
 from tickless.kernel.outcome import PASS_ON, Result
 from tickless.kernel.wait_queue import WaitQueue
@@ -167,6 +170,21 @@ class HostFile(File):
         if not count and (status := host.status(task, fd)) and S_IFMT & status.mode in (S_IFSOCK, S_IFIFO, S_IFCHR):
             return PASS_ON
         return host.pass_on_when_ready(task, fd, self, EPOLLIN, 0)
+
+
+class MerePath(HostFile):
+    """A number of O_PATH for a file of ours: the host refuses all calls but those that look at it. open(2)."""
+
+    def __init__(self, file: File) -> None:
+        super().__init__(pollable=False)
+        self.file = file  # what fstat shows
+
+
+def refusal_of(task: Task, fd: int, file: File, error: int) -> Errno:
+    """What a call says of a file that is of the wrong kind: `error`, but EBADF of a number of O_PATH. open(2)."""
+    host = task.kernel.host
+    is_path = file.host and host is not None and host.status_flags(task, fd) & O_PATH
+    return Errno(EBADF if is_path else error)
 
 
 def _host_of(task: Task) -> HostReadiness:

@@ -12,6 +12,7 @@ from tickless.abi.signalfd import SFD_CLOEXEC, SFD_FLAGS, SFD_NONBLOCK
 from tickless.abi.types import Fd, SfdFlags, SignedFd, SigsetPtr, Size
 from tickless.kernel.errors import Errno
 from tickless.kernel.file import File
+from tickless.kernel.host_file import refusal_of
 from tickless.kernel.outcome import Result
 from tickless.kernel.registry import syscall
 from tickless.kernel.signals import pending_mask, pop_pending_masked
@@ -79,7 +80,7 @@ def signalfd4(task: Task, fd: SignedFd, mask: SigsetPtr, sizemask: Size, flags: 
         return task.fds.install(file, cloexec=bool(flags & SFD_CLOEXEC))
     old = task.fds.get(fd & 0xFFFFFFFF)
     if not isinstance(old, SignalFd):
-        raise Errno(EINVAL)
+        raise refusal_of(task, fd & 0xFFFFFFFF, old, EINVAL)
     old.mask = signals
     task.group.signal_queue.wake_all()
     return fd

@@ -31,6 +31,7 @@ from tickless.kernel.capability import demand_capability
 from tickless.kernel.clock import ALARM_CLOCKS, KTIME_MAX, clock_of_span
 from tickless.kernel.errors import Errno
 from tickless.kernel.file import File
+from tickless.kernel.host_file import refusal_of
 from tickless.kernel.outcome import Result
 from tickless.kernel.registry import syscall
 from tickless.kernel.timespec import timespec_ns
@@ -257,9 +258,7 @@ def timerfd_settime(
         raise Errno(EINVAL)
     interval_ns = timespec_ns(every_s, every_ns) if every_s or every_ns else 0
     value_ns = timespec_ns(in_s, in_ns)
-    file = task.fds.get(fd)
-    if not isinstance(file, TimerFd):
-        raise Errno(EINVAL)
+    file = _timerfd(task, fd)
     if file.clock_id in ALARM_CLOCKS:
         demand_capability(task, CAP_WAKE_ALARM)
     old = file.gettime() if old_value else None
@@ -280,5 +279,5 @@ def _timerfd(task: Task, fd: int) -> TimerFd:
     """Raises: Errno(EBADF), Errno(EINVAL)."""
     file = task.fds.get(fd)
     if not isinstance(file, TimerFd):
-        raise Errno(EINVAL)
+        raise refusal_of(task, fd, file, EINVAL)
     return file
