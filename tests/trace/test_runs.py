@@ -102,6 +102,17 @@ def test_what_the_host_returned_is_told(tmp_path: Path) -> None:
     assert re.search(r"close\(9\) = 0$", calls, re.MULTILINE)
 
 
+def test_how_a_child_ended_is_told(tmp_path: Path) -> None:
+    """The host fills that in, and at once the task may go on and use the memory for something else."""
+    script = "import os\nfor n in range(20):\n os.fork() or os._exit(n)\n os.waitpid(-1, 0)\nos.system('kill -9 $$')"
+    _, trace = traced([sys.executable, "-Sc", script], tmp_path / "run")
+    waits = [line[25:] for line in trace if " wait4(" in line or "wait4 resumed" in line]
+
+    told = [re.findall(r"\[\{(.*)\}\], 0, NULL\) = main\.(\d+)", line) for line in waits if "blocked" not in line]
+    assert told[:-1] == [[(f"WIFEXITED(s) && WEXITSTATUS(s) == {n}", f"{n + 1}")] for n in range(20)]
+    assert told[-1] == [("WIFSIGNALED(s) && WTERMSIG(s) == SIGKILL", "21")]
+
+
 def test_how_long_a_file_in_proc_is_is_not_told(tmp_path: Path) -> None:
     """It differs from run to run, as the figures in it do."""
     _, lines = traced(["head", "-c", "4", "/proc/self/stat"], tmp_path / "run")

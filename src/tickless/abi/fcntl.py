@@ -84,6 +84,13 @@ F_OWNER_TID = 0
 F_OWNER_PID = 1
 F_OWNER_PGRP = 2
 
+# lseek(2): where an offset starts from
+SEEK_SET = 0
+SEEK_CUR = 1
+SEEK_END = 2
+SEEK_DATA = 3
+SEEK_HOLE = 4
+
 # openat(2) and its kin
 AT_FDCWD = -100
 AT_SYMLINK_NOFOLLOW = 0x100

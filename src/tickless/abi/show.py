@@ -6,7 +6,7 @@ Addresses differ from run to run, so none is printed here: what may be one shows
 from collections.abc import Callable
 
 from tickless.abi.epoll import EPOLL_EVENT
-from tickless.abi.fcntl import AT_FDCWD, IOVEC, O_ACCMODE
+from tickless.abi.fcntl import AT_FDCWD, FD_CLOEXEC, FLOCK, IOVEC, O_ACCMODE
 from tickless.abi.futex import FUTEX2_SIZE_MASK, FUTEX_CLOCK_REALTIME, FUTEX_CMD_MASK, FUTEX_PRIVATE_FLAG, FUTEX_WAITV
 from tickless.abi.names import join_flags, name_or_number
 from tickless.abi.poll import POLLFD
@@ -21,9 +21,11 @@ from tickless.abi.tables import (
     FUTEX2,
     FUTEX2_SIZES,
     FUTEX_COMMANDS,
+    LOCK_TYPES,
     OPEN_FLAGS,
     OWN_CODES,
     POLL_EVENTS,
+    SEEK_ORIGINS,
     SI_CODES,
     SIGEV_KINDS,
 )
@@ -85,6 +87,17 @@ def show_open_flags(value: int) -> str:
     mode = name_or_number(value & O_ACCMODE, ACCESS_MODES)
     rest = value & ~O_ACCMODE
     return f"{mode}|{join_flags(rest, OPEN_FLAGS)}" if rest else mode
+
+
+def show_fd_flags(value: int) -> str:
+    """Print the flags of a number, of which there is one."""
+    return join_flags(value, {"FD_CLOEXEC": FD_CLOEXEC})
+
+
+def show_flock(packed: bytes) -> str:
+    kind, whence, start, length, _ = FLOCK.unpack(packed)
+    shown = f"l_type={name_or_number(kind, LOCK_TYPES)}, l_whence={name_or_number(whence, SEEK_ORIGINS)}"
+    return f"{{{shown}, l_start={start}, l_len={length}}}"
 
 
 def show_pipe_flags(value: int) -> str:

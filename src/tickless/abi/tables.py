@@ -46,6 +46,8 @@ PIPE_FLAGS: Names = DUP_FLAGS | {
 }
 AT_FLAGS: Names = names_of(fcntl, "AT_", but=("AT_FDCWD", "AT_STATX_SYNC"))
 FCNTL_COMMANDS: Names = names_of(fcntl, "F_", but=("F_RDLCK", "F_WRLCK", "F_UNLCK"))
+LOCK_TYPES: Names = {"F_RDLCK": fcntl.F_RDLCK, "F_WRLCK": fcntl.F_WRLCK, "F_UNLCK": fcntl.F_UNLCK}
+SEEK_ORIGINS: Names = names_of(fcntl, "SEEK_")
 CLOSE_RANGE: Names = names_of(fcntl, "CLOSE_RANGE_")
 READ_WRITE: Names = names_of(fcntl, "RWF_")
 FLOCK_OPERATIONS: Names = names_of(flock, "LOCK_")

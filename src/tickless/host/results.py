@@ -33,7 +33,7 @@ UNTOLD = frozenset(
         *("clone", "clone3", "fork", "vfork", "execve", "execveat", "exit", "exit_group"),
         *("rt_sigreturn", "rt_sigsuspend", "pause", "ppoll", "pselect6", "epoll_pwait", "epoll_pwait2"),
         *("kill", "tkill", "tgkill", "rt_sigqueueinfo", "rt_tgsigqueueinfo", "pidfd_send_signal"),
-        *("wait4", "waitid", "ptrace", "seccomp", "prctl", "restart_syscall", "reboot", "unshare", "setns"),
+        *("ptrace", "seccomp", "prctl", "restart_syscall", "reboot", "unshare", "setns"),
         *("getdents", "getdents64", "sendfile", "splice", "tee", "vmsplice", "copy_file_range", "fallocate"),
         *("readv", "writev", "preadv", "pwritev", "preadv2", "pwritev2", "process_vm_readv", "process_vm_writev"),
         *("recvmsg", "sendmsg", "recvmmsg", "sendmmsg", "getrandom", "io_getevents", "msgsnd", "msgrcv", "semop"),
@@ -80,16 +80,24 @@ def _made_up_devices() -> frozenset[int]:
     return frozenset(found)
 
 
-def pass_on_and_tell(supervisor: Supervisor, task: Tracee, answer: PassOn) -> Answer:
-    """Let Linux make the call, amend it, and return what came of it; `answer`, if the task has died of it."""
+def pass_on_and_tell(supervisor: Supervisor, task: Tracee, answer: PassOn) -> None:
+    """Let Linux make the call, amend it, and tell what came of it; `answer`, if the task has died of it."""
     ptrace.interrupt(task.tid)
     supervisor.send(task, 0, 0, notify.CONTINUE)
     status = supervisor.life.await_stop(task, is_there=True)  # or `interrupt` had failed
     if status is None:
-        return answer
+        _tell(supervisor, task, answer)
+        return
     result = ptrace.peek_register(task.tid, ptrace.REGISTERS.result)
     task.was_cut_short = -ERESTARTSYS >= result >= -ERESTART_RESTARTBLOCK
     if answer.amend is not None and result >= 0:
         answer.amend(task)
+    # As long as it is stopped it leaves in memory what the call has filled.
+    _tell(supervisor, task, result)
     supervisor.life.take_in(task.tid, status)
-    return result
+
+
+def _tell(supervisor: Supervisor, task: Tracee, answer: Answer) -> None:
+    listener = supervisor.kernel.listener
+    if listener is not None:
+        listener.call_left(task, answer)

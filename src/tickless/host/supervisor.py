@@ -291,12 +291,13 @@ class Supervisor:
             return
         if self.life.deaths.dying:
             self.attend()
-        listener, answered = self.kernel.listener, False
+        listener = self.kernel.listener
         if not isinstance(answer, int) and is_to_be_told(listener, task, answer):
-            answer, answered = pass_on_and_tell(self, task, answer), True
+            pass_on_and_tell(self, task, answer)
+            return
         if listener is not None:
             listener.call_left(task, answer)
-        if answered or task.state is DEAD:
+        if task.state is DEAD:
             return
         if not isinstance(answer, int):
             self.send(task, 0, 0, notify.CONTINUE)

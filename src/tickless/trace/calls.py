@@ -17,7 +17,7 @@ from tickless.abi.errno import (
     ERESTARTSYS,
     errno_name,
 )
-from tickless.abi.fcntl import F_GETOWN, F_SETOWN
+from tickless.abi.fcntl import F_GETOWN
 from tickless.abi.numbers import name_of
 from tickless.abi.poll import POLLFD
 from tickless.abi.show import MAX_SHOWN
@@ -27,7 +27,8 @@ from tickless.kernel.errors import Errno
 from tickless.kernel.outcome import PassOn
 from tickless.kernel.registry import Registry
 from tickless.kernel.task import DEAD
-from tickless.trace.values import holds_count, show_buffer, show_futex_timeout, show_futex_value, signed_32
+from tickless.trace.dependent import DEPENDENT, show_fcntl_result, show_filled
+from tickless.trace.values import holds_count, is_of_records, show_buffer, show_futex_value, signed_32
 from tickless.trace.varied import used_by
 
 if TYPE_CHECKING:
@@ -59,6 +60,8 @@ ADDRESSES = frozenset({"mmap", "mremap", "brk", "shmat"})
 FILLED_WHEN_INTERRUPTED = frozenset({"nanosleep", "clock_nanosleep"})
 # Calls that fill nothing when they return 0.
 FILLED_ABOVE_ZERO = frozenset({"wait4", "rt_sigtimedwait"})
+# Calls that tell the same each time, also where the host fills what they have a pointer for.
+REPEATABLE = frozenset({"wait4", "waitid"})
 # Structures that a call both reads and fills.
 READ_AND_FILLED = frozenset({"pollfds", "fd_set"})
 
@@ -113,6 +116,7 @@ class CallText:
         self._read_and_filled = [n for n, one in enumerate(self.parameters) if _is_read_and_filled(one)]
         self.values = _compiled([one.decode for one in self.parameters])
         kind = declaration.returns.kind if declaration else "value"
+        self.repeatable = name in REPEATABLE
         self.returns = "pid" if name in PIDS else "address" if name in ADDRESSES else kind
         means_more = self.data is not None or self._read_and_filled or name == "fcntl"
         self._is_number = self.returns == "value" and not means_more
@@ -130,6 +134,8 @@ class CallText:
         """How an argument prints when the call is made."""
         parameter = self.parameters[index]
         kind, show = parameter.decode.kind, parameter.show
+        if (dependent := DEPENDENT.get((self.name, parameter.name))) is not None:
+            return dependent
         if kind == "fd":
             return lambda task, names, values: names.fd(task, values[index])
         if (pointed := parameter.pointed) is not None:
@@ -141,7 +147,7 @@ class CallText:
                 else "NULL"
             )
         is_size = index > 0 and index - 1 == self.data and not self._fills_data
-        if kind == "value" and not is_size and not self.name.startswith(("fcntl", "futex")):
+        if kind == "value" and not is_size and not self.name.startswith("futex"):
             return lambda task, names, values: show(values[index])
         return lambda task, names, values: self._special(task, names, index, values)
 
@@ -149,7 +155,7 @@ class CallText:
         """An argument that is named, or means what the others make of it."""
         parameter, value = self.parameters[index], values[index]
         kind = parameter.decode.kind
-        if kind == "pid" or (self.name == "fcntl" and parameter.name == "arg" and values[1] == F_SETOWN):
+        if kind == "pid":
             return names.pid(signed_32(value))
         if kind == "address":
             return names.pointer(task, value)
@@ -157,8 +163,6 @@ class CallText:
             return names.host_id(parameter.name, value)
         if index and index - 1 == self.data and not self._fills_data:
             return self._size(task, names, values, value)
-        if self.name == "futex" and parameter.name == "timeout":
-            return show_futex_timeout(task, values[1], value)
         if self.name.startswith("futex") and parameter.name == "val":
             return show_futex_value(task, task.args[0], value, names, parameter.show)
         return parameter.show(value)
@@ -178,12 +182,15 @@ class CallText:
 
     def _after(self, task: Task, names: Names, index: int, values: Sequence[int], answer: Answer) -> str:
         parameter, value = self.parameters[index], values[index]
-        if parameter.pointed is None:  # an fd that was not known yet
-            return names.fd(task, value) or parameter.show(value)
+        if parameter.pointed is None:
+            if parameter.decode.kind != "fd":
+                return show_filled(task, values, answer)
+            return names.fd(task, value) or parameter.show(value)  # it was not known yet
         if isinstance(answer, PassOn) or not self._is_filled(answer):
             return "ptr"
         if parameter.pointed.extent == "result":
-            size = parameter.pointed.size * min(answer, MOST_BYTES if parameter.pointed.size == 1 else MAX_SHOWN + 1)
+            most = MOST_BYTES if parameter.pointed.size == 1 else MAX_SHOWN + 1
+            size = answer if is_of_records(task, values[0]) else parameter.pointed.size * min(answer, most)
         else:
             size = self._extent(parameter.pointed, index, values)
         return self._pointed(task, names, index, values, size)
@@ -205,6 +212,8 @@ class CallText:
             return str(answer)
         if self.returns == "pid" or (self.name == "fcntl" and values[1] == F_GETOWN):
             return names.pid(answer)
+        if self.name == "fcntl":
+            return show_fcntl_result(task, names, values[1], answer)
         if self.returns == "address":
             return names.pointer(task, answer)
         if self.returns == "fd" and (known := names.fd(task, answer)):

@@ -94,7 +94,7 @@ class TextTrace:
         if opened is None:
             return
         call, values = opened.call, opened.values
-        filled = PASS_ON if opened.is_the_hosts else answer
+        filled = PASS_ON if opened.is_the_hosts and not call.repeatable else answer
         arguments = call.left(task, self.names, values, opened.arguments, filled)
         result = call.result(task, self.names, values, answer)
         if opened.printed is None:

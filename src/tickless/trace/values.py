@@ -64,6 +64,11 @@ def holds_count(task: Task, fd: int, size: int) -> bool:
     return size == COUNT.size and type(task.fds.files.get(fd)) in COUNTERS
 
 
+def is_of_records(task: Task, fd: int) -> bool:
+    """Whether the file gives structures, which are shown whole."""
+    return isinstance(task.fds.files.get(fd), SignalFd)
+
+
 def show_buffer(task: Task, fd: int, data: bytes, names: Names) -> str:
     """Print what was read from a file, or written to one."""
     file = task.fds.files.get(fd)
