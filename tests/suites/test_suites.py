@@ -99,6 +99,12 @@ def test_a_piece_is_recorded_and_the_page_adds_up(tmp_path: Path, monkeypatch: p
     assert "## What runs with options\n\n- `one` with `--grace=1s`: it asks outside.\n" in page
 
 
+def test_what_is_left_out_is_told_with_the_reason() -> None:
+    page = record.page([Family("shell", (), lambda: [SHELL], left_out={"group/race": "Chance decides."})])
+
+    assert page.endswith("## What is not tried\n\n- `group/race` of shell: Chance decides.\n")
+
+
 def test_the_page_is_what_was_recorded() -> None:
     assert record.PAGE.read_text() == record.page(FAMILIES.values())
 
