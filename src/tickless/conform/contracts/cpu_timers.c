@@ -1,11 +1,12 @@
 /* timer_create(2) on clocks of CPU time: what computing uses, and sleeping does not. */
 #include "contract.h"
 #include <pthread.h>
+#include <sched.h>
 #include <sys/syscall.h>
 #include <time.h>
 
 static timer_t timer;
-static volatile sig_atomic_t seen;
+static volatile sig_atomic_t seen, enough;
 
 static void note(int signo)
 {
@@ -55,6 +56,13 @@ static void *compute_ms(void *ms)
     while (read_ns(CLOCK_THREAD_CPUTIME_ID) < end)
         ;
     return NULL;
+}
+
+static void *compute_on(void *arg)
+{
+    while (!enough)
+        sched_yield();
+    return arg;
 }
 
 RULE(created, "timer_create(2)", "on the CPU time of a process or of a thread of one's own; EINVAL for others")
@@ -185,15 +193,17 @@ RULE(slept_for, "clock_nanosleep(2)", "until a thread or child has computed so m
     struct timespec span = {0, 20 * MS}, left;
     pthread_getcpuclockid(pthread_self(), &clock);
     SEE_ERROR(clock_nanosleep(clock, 0, &span, NULL));
-    pthread_create(&thread, NULL, compute_ms, (void *)100);
+    pthread_create(&thread, NULL, compute_on, NULL);
     long long start = read_ns(CLOCK_PROCESS_CPUTIME_ID);
     SEE_ERROR(clock_nanosleep(CLOCK_PROCESS_CPUTIME_ID, 0, &span, NULL));
     SEE_WHETHER(read_ns(CLOCK_PROCESS_CPUTIME_ID) - start >= 20 * MS);
+    enough = 1;
     pthread_join(thread, NULL);
+    enough = 0;
     SEE_ERROR(clock_nanosleep(CLOCK_PROCESS_CPUTIME_ID, TIMER_ABSTIME, &span, NULL));
     pid_t child = fork();
     if (child == 0)
-        compute_ms((void *)60000);
+        compute_on(NULL);
     clock_getcpuclockid(child, &clock);
     SEE_ERROR(clock_nanosleep(clock, TIMER_ABSTIME, &span, NULL));
     SEE_WHETHER(read_ns(clock) >= 20 * MS);
