@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import re
 import signal
 from pathlib import Path
 
@@ -217,3 +218,14 @@ def test_a_trace_without_room_costs_neither_run(tmp_path: Path) -> None:
     assert len(lines) == 2
     assert ended.status == 3
     assert (tmp_path / "trace.2").read_text().endswith("+++ exited with 3 +++\n")
+
+
+def test_without_room_for_the_traces_nothing_is_verified(tmp_path: Path) -> None:
+    """setrlimit(2), RLIMIT_FSIZE: a file takes what it may, then fails. Python must not write its caches so."""
+    limited = ["env", "PYTHONDONTWRITEBYTECODE=1", "prlimit", "--fsize=3000"]
+    ended = run([*limited, *command(["sleep", "1d"], ["--verify"])], tmp_path / "run")
+
+    lines = ended.stderr.splitlines()
+    assert lines[0] == "tickless: the trace ends here: File too large"
+    assert re.fullmatch(r"tickless: nothing is verified: .* has no room for both traces \(.*\)", lines[1])
+    assert (len(lines), ended.status) == (2, 125)

@@ -7,6 +7,7 @@ inherited files are put back to where they stood, and a stdin that cannot be rea
 from __future__ import annotations
 
 import ctypes
+import hashlib
 import json
 import os
 import shutil
@@ -58,6 +59,13 @@ class OneRun:
         by_itself = isinstance(self.ended, Outcome) and self.ended.outcome not in ("timeout", "interrupted")
         return by_itself and not self.disturbed
 
+    @property
+    def has_whole_trace(self) -> bool:
+        """Whether there was room for all of its trace."""
+        self.trace.seek(0)
+        digest = hashlib.file_digest(self.trace, "sha256").hexdigest()  # type: ignore[arg-type]
+        return isinstance(self.ended, Failed) or digest == self.ended.digest
+
 
 def verify(config: RunConfig, inherited: Inherited, options: dict[str, Any], report: JsonReport | None) -> int:
     """Run twice and say whether both were the same; the status is 122 if not, otherwise that of the first run."""
@@ -85,6 +93,10 @@ def _conclude(config: RunConfig, runs: list[OneRun], options: dict[str, Any], re
         if isinstance(last.ended, Outcome):
             say("nothing is verified: the run was ended, or disturbed, from outside")
         return leave(last.ended)
+    if not all(run.has_whole_trace for run in runs):
+        finish(config, first.ended, options, report)
+        say(f"nothing is verified: {tempfile.gettempdir()} has no room for both traces (TMPDIR names another folder)")
+        return FAILED
     difference = _compare(first, last)
     comparison = fields_of_comparison(difference) | ({} if difference is None else {"exit_status": DIFFERENT})
     finish(config, first.ended, options, report, comparison)
@@ -127,7 +139,7 @@ def _show(difference: Difference) -> None:
 def _run(config: RunConfig, inherited: Inherited, options: dict[str, Any], outputs: dict[int, int]) -> OneRun:
     files = {fd: _new_file() for fd in set(outputs.values())}
     output = {fd: files[same] for fd, same in outputs.items()}
-    trace, told = _new_file(), _new_file()
+    trace, told = _new_file(), os.fdopen(os.memfd_create("told"), "w+b")
     heeded = [signo for signo in HANDED_ON if signal.getsignal(signo) is not signal.SIG_IGN]
     before = signal.pthread_sigmask(signal.SIG_BLOCK, [*heeded, signal.SIGCHLD])
     was_dumpable = _set_dumpable(0)
@@ -180,7 +192,8 @@ def _hear(told: IO[bytes]) -> Outcome | Failed:
     told.seek(0)
     text = told.read()
     if not text:
-        return Failed("the run did not come to its end", FAILED)
+        say(message := "the run did not come to its end")
+        return Failed(message, FAILED)
     kind, fields = json.loads(text)
     return Outcome(**fields) if kind == Outcome.__name__ else Failed(**fields)
 
