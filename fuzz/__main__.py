@@ -82,6 +82,8 @@ def run(count: int, seed: int, limit: int) -> list[Disagreement]:
         agreed += result.agreed
         unmeasured += result.unmeasured
         found += result.disagreements
+        for disagreement in result.disagreements:
+            print(f"\n{disagreement}", flush=True)  # shrinking comes at the end, and another run may not show it again
         for script, outcome in zip(scripts, result.outcomes, strict=True):
             if outcome is not None:
                 tally.add(script, outcome)
