@@ -14,8 +14,8 @@ COLOUR = re.compile("\x1b\\[[0-9;]*m")
 CASE = re.compile(r"^\[(ok|err|skip|ignore|exception)\]: (.*?)(?: \(\d+ ms\))?(?: in tests/\S+)?$", re.MULTILINE)
 # Of the tests of sentinels and clusters: the time, the case, and OK if it has ended well.
 TIMED_CASE = re.compile(r"^\d\d:\d\d:\d\d> (?:(.*): OK$|(.*?): )", re.MULTILINE)
-# Which server is elected is chance, and some names tell it.
-ADDRESS = re.compile(r"\d+(\.\d+){3}:\d+")
+# Which servers are taken and what they have come to is chance, and some names tell it.
+CHANCE = re.compile(r"(?:\d+\.){3}\d+:\d+|#\d+|(?<=epoch )\d+|(?<=x = )\d+")
 WORDS = {"ok": "passed", "skip": "skipped", "ignore": "skipped"}
 # Tests of several servers that work together.
 SEVERAL = ("sentinel", "cluster")
@@ -57,8 +57,9 @@ def _piece(name: str, reader: Reader, *arguments: str) -> Piece:
 def read(ran: Ran) -> Verdicts:
     """Lines of `[ok]: CASE (1 ms)`, in colours. A name that comes more than once has failed if it ever did."""
     verdicts: Verdicts = {}
-    for word, case in CASE.findall(COLOUR.sub("", ran.log)):
+    for word, name in CASE.findall(COLOUR.sub("", ran.log)):
         verdict = WORDS.get(word, "failed")
+        case = CHANCE.sub("N", name)
         verdicts[case] = "failed" if "failed" in (verdict, verdicts.get(case)) else verdict
     return {END: ran.end if verdicts or ran.end != "passed" else NOT_RUN, **verdicts}
 
@@ -67,7 +68,7 @@ def read_timed(ran: Ran) -> Verdicts:
     """Lines of `12:00:00> CASE: OK`, in colours. What comes behind a case that failed is not run."""
     verdicts: Verdicts = {}
     for passed, failed in TIMED_CASE.findall(COLOUR.sub("", ran.log)):
-        case = ADDRESS.sub("SERVER", passed or failed)
+        case = CHANCE.sub("N", passed or failed)
         verdicts[case] = "failed" if failed or verdicts.get(case) == "failed" else "passed"
     return {END: ran.end if verdicts or ran.end != "passed" else NOT_RUN, **verdicts}
 

@@ -25,6 +25,7 @@ REDIS = """\
 [\x1b[0;32;49mok\x1b[0m]: AUTH (really) works (12 ms)
 [\x1b[0;31;49merr\x1b[0m]: It fails in tests/unit/auth.tcl
 [ignore]: Not here
+[ok]: Set #2 to replicate from #3 (x = 116937) (1 ms)
 [ok]: Twice (1 ms)
 [exception]: Twice
 """
@@ -60,14 +61,20 @@ OK
         (
             redis.read,
             REDIS,
-            {"AUTH (really) works": "passed", "It fails": "failed", "Not here": "skipped", "Twice": "failed"},
+            {
+                "AUTH (really) works": "passed",
+                "It fails": "failed",
+                "Not here": "skipped",
+                "Set N to replicate from N (x = N)": "passed",
+                "Twice": "failed",
+            },
         ),
         (
             redis.read_timed,
             SENTINEL,
             {
                 "(init) Create 5: instances": "passed",
-                "New master SERVER role matches": "passed",
+                "New master N role matches": "passed",
                 "Failover works": "failed",
                 "It is told": "failed",
             },
