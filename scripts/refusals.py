@@ -21,6 +21,11 @@ TOLD = {
         "Linux lets an ordinary user execute it, but not look into it, which is what tickless has to do. The process "
         "is killed. Run tickless as root, or make the file readable.",
     ),
+    "TL514": (
+        "a 32-bit program",
+        "Its calls have other numbers and other structures, and none is served. The process is killed before its first "
+        "instruction. Build it for 64 bits.",
+    ),
 }
 
 WHAT_TO_DO = {

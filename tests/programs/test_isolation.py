@@ -64,6 +64,23 @@ def is_readable(fd_path: str) -> bool:
     return bool(os.lstat(fd_path).st_mode & 0o400)
 
 
+def test_a_32_bit_program_is_refused(tmp_path: Path) -> None:
+    """elf(5), EI_CLASS: none of its calls is known here, so it must not come to make one."""
+    ended = run_virtually([str(compile_c(VIRTUAL / "bits32.c"))], tmp_path)
+
+    assert (ended.status, ended.stdout) == (126, "")
+    assert "it is a 32-bit program" in ended.stderr
+
+
+def test_a_32_bit_child_is_killed_by_name(tmp_path: Path) -> None:
+    program = compile_c(VIRTUAL / "bits32.c")
+
+    ended = run_virtually(["sh", "-c", f"{program}; echo $?; sleep 1h; echo later"], tmp_path)
+
+    assert ended.stdout == "137\nlater\n", ended.stderr
+    assert ended.stderr.count("TL514") == 1
+
+
 def test_calls_that_cannot_be_served_are_refused(tmp_path: Path) -> None:
     ended = run_virtually([str(compile_c(VIRTUAL / "refused.c"))], tmp_path)
 

@@ -24,6 +24,7 @@ from tickless.abi.arch import ARCH
 from tickless.abi.numbers import number_of
 from tickless.host import notify, ptrace, seccomp
 from tickless.host.inherited import Inherited
+from tickless.host.program import is_32_bit
 from tickless.host.tsc import trap_tsc
 
 CANNOT_RUN_HERE, NOT_EXECUTABLE, NOT_FOUND = 125, 126, 127  # exit statuses, as env(1) has them
@@ -232,21 +233,25 @@ class _Plan:
             elif not os.WIFSTOPPED(status):
                 raise self._failure(status)
             elif status >> 8 == AT_EXEC:
-                self._check_memory(pid)
+                self._check_program(pid)
                 return
             else:
                 signo = 0 if ptrace.stop_event(status) else os.WSTOPSIG(status)
                 # The program isn't there yet to be stopped.
                 ptrace.cont(pid, 0 if signo == signal.SIGSTOP else signo)
 
-    def _check_memory(self, pid: int) -> None:
+    def _check_program(self, pid: int) -> None:
         """An ordinary user may execute what he may not read, but then we may not look into it. ptrace(2), dumpable."""
-        if os.access(f"/proc/{pid}/mem", os.R_OK | os.W_OK):
+        if not os.access(f"/proc/{pid}/mem", os.R_OK | os.W_OK):
+            reason = "you may not read it, so tickless cannot run it as you"
+        elif is_32_bit(pid):
+            reason = "it is a 32-bit program, which tickless cannot run"
+        else:
             return
         os.kill(pid, signal.SIGKILL)
         while os.WIFSTOPPED(os.waitpid(pid, ptrace.WALL)[1]):
             pass  # a stop that came before it was killed
-        raise LaunchError(NOT_EXECUTABLE, f"{self.name}: you may not read it, so tickless cannot run it as you")
+        raise LaunchError(NOT_EXECUTABLE, f"{self.name}: {reason}")
 
     def _pass_on_calls(self) -> None:
         """Let the child, which is still our own code, make what the filter traps: malloc may need brk or munmap."""

@@ -23,6 +23,7 @@ from tickless.host.fd_table import HostFdTable
 from tickless.host.host_signals import HostSignals
 from tickless.host.memory import AddressSpace
 from tickless.host.namespaces import inherit
+from tickless.host.program import is_32_bit, name_of
 from tickless.host.task_state import tracees_of
 from tickless.host.tracee import ELSEWHERE, IN_VFORK, NEWBORN, STOPPED, HostGroup, Tracee
 from tickless.host.vdso import TaskClock, VdsoImage
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from tickless.kernel.task import ThreadGroup
 
 UNREADABLE = Unserved("TL513", "a program that its user may not read: it is killed", 0)
+OF_32_BITS = Unserved("TL514", "a 32-bit program: it is killed", 0)
 CLONES = frozenset(
     number for name in ("clone", "clone3", "fork", "vfork") if (number := number_of(ARCH, name)) is not None
 )
@@ -262,8 +264,8 @@ class LifeCycle:
         task.group.sigchld_flags = 0
         task.group.exit_signal = SIGCHLD  # whatever clone asked for: fs/exec.c, de_thread
         task.group.dumpable = True
-        if not space.is_open:
-            self._refuse_program(task)
+        if not space.is_open or is_32_bit(tgid):
+            self._refuse_program(task, OF_32_BITS if space.is_open else UNREADABLE)
             return
         never_traps, task.clock = task.clock.always, self._install_clock(task)
         if never_traps:
@@ -271,14 +273,14 @@ class LifeCycle:
         self.supervisor.may_release = True  # close-on-exec may have dropped last references
         self.supervisor.idle.collecting.note_close()
         if self.kernel.listener is not None:
-            self.kernel.listener.noted(task, f"runs {_program_of(tgid)}")
+            self.kernel.listener.noted(task, f"runs {name_of(tgid)}")
         self.release_vfork_parent(task)
         self.stopped(task)
 
-    def _refuse_program(self, task: Tracee) -> None:
-        """An ordinary user's program that may not be read: we cannot look into it either."""
+    def _refuse_program(self, task: Tracee, reason: Unserved) -> None:
+        """What we cannot look into, or makes calls that we do not know. It is too late for its exec to fail."""
         if not self.deaths.is_ending(task.tid):
-            self.kernel.name_once(task, UNREADABLE)
+            self.kernel.name_once(task, reason)
             self.deaths.kill(task.group)
         self.supervisor.attention = True
 
@@ -299,11 +301,3 @@ class LifeCycle:
             return
         while parent.state is IN_VFORK and (status := self.events.wait_for(parent.tid)) is not None:
             self.take_in(parent.tid, status)
-
-
-def _program_of(tid: int) -> str:
-    """The name of the file that a task runs. proc_pid_exe(5)."""
-    try:
-        return os.path.basename(os.readlink(f"/proc/{tid}/exe"))
-    except OSError:
-        return "a program that we may not look at"
