@@ -25,8 +25,10 @@ ANONYMOUS = {"mode": 0o600, "ino": 1038, "dev": 0x10}
 
 
 def test_an_event_file_is_of_no_type(kernel: Machine, task: OwnTask) -> None:
-    """Measured on Linux 6.18: mode 0600, one inode for all."""
+    """Measured on Linux 6.18: mode 0600, one inode for all, which is root's."""
     install(task, FakeFile())
+    kernel.host = host = FakeHost()
+    host.uids["main"] = 7
     kernel.handle_timer_irq(kernel.clock.now_ns + SECOND)
     shown = bytearray(STAT_SIZE)
     began_ns = kernel.clock.read(CLOCK_REALTIME) - SECOND

@@ -96,7 +96,8 @@ def _status_of(task: Task, file: File) -> dict[str, int]:
         "mode": file.mode,
         "ino": file.inode,
         "dev": makedev(0, file.device),
-        "uid": 0 if host is None else host.real_uid(task),
+        # All event files share one inode, which is root's.
+        "uid": host.real_uid(task) if host is not None and isinstance(file, PipeEnd) else 0,
         # When the run began; Linux shows when the pipe was made, or the system started.
         "time_ns": clock.read(CLOCK_REALTIME) - (clock.now_ns - clock.start_ns),
     }
