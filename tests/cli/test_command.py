@@ -125,6 +125,12 @@ def test_a_signal_ends_tickless_as_it_ended_the_program(tmp_path: Path) -> None:
         assert process.wait(30) == -signal.SIGTERM
 
 
+def test_a_name_that_is_no_utf_8_is_told_byte_by_byte(tmp_path: Path) -> None:
+    ended = run([TICKLESS, "run", "--", os.fsdecode(b"/none/\xff")], tmp_path / "run")
+
+    assert ended.stderr == "tickless: /none/\\xff: No such file or directory\n"
+
+
 def test_a_closed_stderr_does_not_stop_a_run(tmp_path: Path) -> None:
     script = f"{TICKLESS} run -- sh -c 'sleep 1h; echo done' 2>&-"
 

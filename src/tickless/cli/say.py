@@ -13,6 +13,8 @@ def say_plainly(line: str) -> None:
     # None: it was closed at our start, and print would take stdout.
     if sys.stderr is None:
         return
+    # A name that is no UTF-8 has its odd bytes as \xff; Python would show how it keeps them.
+    line = line.encode(errors="surrogateescape").decode(errors="backslashreplace")
     try:
         print(line, file=sys.stderr, flush=True)
     except OSError:
