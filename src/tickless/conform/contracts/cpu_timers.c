@@ -77,7 +77,7 @@ RULE(created, "timer_create(2)", "on the CPU time of a process or of a thread of
     SEE(clock_getcpuclockid(0, &clock));
     SEE(timer_create(clock, &none, &timer));
     SEE(syscall(SYS_timer_create, ~parent << 3 | 6, &none, &timer));
-    SEE(syscall(SYS_timer_create, ~0x3fffff << 3 | 6, &none, &timer));
+    SEE(syscall(SYS_timer_create, -0x2000000 | 6, &none, &timer));
     SEE(syscall(SYS_timer_create, 2, 16, &timer));
     SEE(syscall(SYS_timer_create, 2, &none, 16));
 }

@@ -109,8 +109,9 @@ RULE(to_oneself, "kill(2)", "one that is not blocked is delivered before kill re
 static void *sleep_for_ever(void *tid)
 {
     *(_Atomic pid_t *)tid = gettid();
-    for (;;)
-        pause();
+    while (pause() < 0)
+        ;
+    return NULL;
 }
 
 static void start_sleepers(int count)
