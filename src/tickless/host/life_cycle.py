@@ -188,8 +188,8 @@ class LifeCycle:
 
     def reap(self) -> None:
         """Take in every event that the host has for us: stops first, then deaths, process by process."""
+        self.events.collect()
         while True:
-            self.events.collect()
             if (event := self.events.take(self._is_stop)) is not None:
                 self._handle_stop(*event)
             elif self.deaths.dying:
@@ -198,6 +198,8 @@ class LifeCycle:
                 self.deaths.take_in(*event)
             else:
                 return
+            if self.supervisor.attention:  # a signal has told of more
+                self.events.collect()
 
     def _is_stop(self, tid: int, status: int) -> bool:
         return os.WIFSTOPPED(status)

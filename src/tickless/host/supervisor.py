@@ -7,7 +7,6 @@ The task that runs holds the token (`runner`). All others are parked in a call, 
 from __future__ import annotations
 
 import os
-from contextlib import suppress
 from errno import ENOENT
 from typing import TYPE_CHECKING
 
@@ -187,8 +186,10 @@ class Supervisor:
 
     def _answer_again(self) -> None:
         """A signal to us cut something short: if that was the last answer, since the listener was locked, give it."""
-        with suppress(FileNotFoundError, BlockingIOError):  # it was given, and has come or is on its way
+        try:
             notify.send(self.listener, self.answer)
+        except (FileNotFoundError, BlockingIOError):
+            return  # it was given, and has come or is on its way
 
     def slice_is_over(self, number: int) -> bool:
         """Another task is ready: count the call, and tell whether it is the other's turn."""
