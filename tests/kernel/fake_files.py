@@ -79,6 +79,9 @@ class FakeInterests:
     def is_ready(self) -> bool:
         return bool(self.events)
 
+    def describe(self) -> str:
+        return "".join(f"tfd: {fd}\n" for _, fd, *_ in self.controls)
+
     def close(self) -> None:
         self.closed = True
 

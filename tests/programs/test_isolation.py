@@ -78,7 +78,7 @@ def test_a_32_bit_child_is_killed_by_name(tmp_path: Path) -> None:
     ended = run_virtually(["sh", "-c", f"{program}; echo $?; sleep 1h; echo later"], tmp_path)
 
     assert ended.stdout == "137\nlater\n", ended.stderr
-    assert ended.stderr.count("TL514") == 1
+    assert ended.stderr.count("TL514: a 32-bit program is not served (main.1); it is killed\n") == 1
 
 
 def test_calls_that_cannot_be_served_are_refused(tmp_path: Path) -> None:

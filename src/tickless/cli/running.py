@@ -158,7 +158,7 @@ def _is_terminal() -> bool:
 
 
 def _say_refused(task: Task, unserved: Unserved) -> None:
-    happens = f"it fails with {os.strerror(unserved.errno)}" if unserved.errno else "the clock may be wrong"
+    happens = f"it fails with {os.strerror(unserved.errno)}" if unserved.errno else unserved.effect
     say(f"{unserved.id}: {unserved.what} is not served ({task.name}); {happens}")
 
 

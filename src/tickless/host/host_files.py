@@ -11,6 +11,7 @@ import enum
 import errno
 import fcntl
 import os
+import re
 import resource
 import select
 import stat
@@ -22,6 +23,7 @@ from tickless.abi.numbers import number_of
 from tickless.abi.poll import POLLNVAL
 from tickless.host.master import Master
 from tickless.host.reach import count_watched, watched_sockets
+from tickless.host.task_state import read_whole
 
 PIDFD_THREAD = os.O_EXCL  # Linux 6.9
 RECOUNT_FROM = 1024  # interests
@@ -30,6 +32,8 @@ _libc = ctypes.PyDLL(None, use_errno=True)
 _libc.epoll_ctl.argtypes = [ctypes.c_int, ctypes.c_int, ctypes.c_int, ctypes.c_char_p]
 _libc.epoll_wait.argtypes = [ctypes.c_int, ctypes.c_void_p, ctypes.c_int, ctypes.c_int]
 _PIDFD_GETFD = ctypes.c_long(number_of(ARCH, "pidfd_getfd") or 0)
+
+WATCHED = re.compile(r"^tfd: *(\d+)")
 
 MEMORY_DEVICES = 1  # the major number of null, zero, full, random and the kernel's log
 KMSG = 11
@@ -264,6 +268,11 @@ class Shadow:
             return []
         return list(EPOLL_EVENT.iter_unpack(ctypes.string_at(self._buffer, count * EPOLL_EVENT.size)))
 
+    def describe(self) -> str:
+        """Its interests as fdinfo shows them, each under the task's number. proc_pid_fdinfo(5)"""
+        lines = read_whole(f"/proc/self/fdinfo/{self._fd}").decode().splitlines(keepends=True)
+        return "".join(WATCHED.sub(_as_the_tasks, line) for line in lines if line.startswith("tfd:"))
+
     def watched_sockets(self) -> list[int] | None:
         """The inodes of the sockets in it; None if there are other files."""
         return watched_sockets(self._fd)
@@ -296,6 +305,13 @@ def key_of(fd: int) -> int:
     middle = min(limit // 2, 1 << 16)
     above = limit - middle
     return middle + fd if fd < above else middle - 1 - (fd - above)
+
+
+def _as_the_tasks(watched: re.Match[str]) -> str:
+    """The beginning of an interest's line, with the number that `key_of` was made of."""
+    limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    key, middle = int(watched[1]), key_of(0)
+    return f"tfd: {key - middle if key >= middle else limit - 1 - key:8}"
 
 
 def _expect(error: OSError, *expected: int) -> None:

@@ -36,8 +36,8 @@ if TYPE_CHECKING:
     from tickless.kernel.clone import Birth
     from tickless.kernel.task import ThreadGroup
 
-UNREADABLE = Unserved("TL513", "a program that its user may not read: it is killed", 0)
-OF_32_BITS = Unserved("TL514", "a 32-bit program: it is killed", 0)
+UNREADABLE = Unserved("TL513", "a program that its user may not read", 0, "it is killed")
+OF_32_BITS = Unserved("TL514", "a 32-bit program", 0, "it is killed")
 CLONES = frozenset(
     number for name in ("clone", "clone3", "fork", "vfork") if (number := number_of(ARCH, name)) is not None
 )

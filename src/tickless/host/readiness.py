@@ -103,6 +103,9 @@ class Interests:
     def is_ready(self) -> bool:
         return self._shadow.has_events()
 
+    def describe(self) -> str:
+        return self._shadow.describe()
+
     def look(self) -> None:
         if self._shadow.has_events():
             self._on_ready()

@@ -143,11 +143,12 @@ class Epoll(File):
             self.host_interests = None
 
     def describe(self, task: Task) -> str:
-        return "".join(
+        ours = "".join(
             f"tfd: {interest.fd:8} events: {interest.events:8x} data: {interest.data:16x}  pos:0 "
             f"ino:{interest.file.inode:x} sdev:{interest.file.device:x}\n"
             for interest in self.interest_list.values()
         )
+        return ours if self.host_interests is None else ours + self.host_interests.describe()
 
     def has_ready_host_files(self) -> bool:
         """Whether a file of the host is ready, in it or in an epoll that it watches."""

@@ -42,6 +42,9 @@ class HostInterests(Protocol):
     def is_ready(self) -> bool:
         """Whether `collect` would give something."""
 
+    def describe(self) -> str:
+        """The lines that they add to the epoll's fdinfo. proc_pid_fdinfo(5)"""
+
     def close(self) -> None:
         """The epoll has gone."""
 

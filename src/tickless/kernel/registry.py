@@ -80,7 +80,8 @@ class Unserved:
 
     id: str  # stable: TLnnn
     what: str  # as the diagnostic names it
-    errno: int  # 0: it does not fail, but what it does may be wrong
+    errno: int  # 0: it does not fail; `effect` says what comes of it
+    effect: str = "the clock may be wrong"
 
 
 @overload

@@ -6,6 +6,7 @@
 #include <sys/inotify.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/timerfd.h>
 
@@ -185,6 +186,23 @@ RULE(epoll_info, "proc_pid_fdinfo(5)", "an interest is shown with its number, ev
         if (line && sscanf(line, "tfd: %d events: %x data: %llx", &shown, &with, &data) == 3)
             observed("interest", "%d %x %llx", shown, with, data);
         epoll_ctl(epoll, EPOLL_CTL_DEL, number, NULL);
+    }
+}
+
+RULE(epoll_info_of_any_file, "proc_pid_fdinfo(5)", "interests in sockets and in event files are shown, each with its own number")
+{
+    int sockets[2], epoll = epoll_create1(0), file = eventfd(0, 0);
+    socketpair(AF_UNIX, SOCK_STREAM, 0, sockets);
+    struct epoll_event event = {EPOLLIN, {.u64 = 1}};
+    epoll_ctl(epoll, EPOLL_CTL_ADD, sockets[1], &event);
+    event.data.u64 = 2;
+    epoll_ctl(epoll, EPOLL_CTL_ADD, file, &event);
+    read_all(path_of("/proc/self/fdinfo", epoll));
+    const int watched[] = {sockets[1], file, sockets[0]};
+    for (int i = 0; i < 3; i++) {
+        char line[64];
+        snprintf(line, sizeof line, "tfd: %8d events: %8x data: %16x ", watched[i], EPOLLIN | EPOLLERR | EPOLLHUP, i + 1);
+        observed("shown", "%d", strstr(text, line) != NULL);
     }
 }
 
