@@ -45,6 +45,7 @@ DRAINING = frozenset((TCSETSW, TCSETSF, TCSETAW, TCSETAF, TCSETSW2, TCSETSF2, TC
 # Calls that move as many bytes as their third argument says.
 MOVING = frozenset(number_of(ARCH, name) for name in ("read", "write", "pread64", "pwrite64", "recvfrom", "sendto"))
 AT_ONCE = 4096  # bytes that are moved without a look for signals
+SVC = b"\x01\x00\x00\xd4"  # the instruction by which arm64 makes a call
 MADE_UP = ("/proc", "/sys", "/sys/fs/cgroup")
 
 
@@ -89,12 +90,28 @@ def pass_on_and_tell(supervisor: Supervisor, task: Tracee, answer: PassOn) -> No
         _tell(supervisor, task, answer)
         return
     result = ptrace.peek_register(task.tid, ptrace.REGISTERS.result)
+    if _stands_at_a_call(task):
+        result = -ERESTARTSYS
     task.was_cut_short = -ERESTARTSYS >= result >= -ERESTART_RESTARTBLOCK
     if answer.amend is not None and result >= 0:
         answer.amend(task)
     # As long as it is stopped it leaves in memory what the call has filled.
     _tell(supervisor, task, result)
     supervisor.life.take_in(task.tid, status)
+
+
+def _stands_at_a_call(task: Tracee) -> bool:
+    """arm64 has set the registers back for a call that is made again before a tracer sees what it gave.
+
+    arch/arm64/kernel/signal.c, do_signal
+    """
+    if ARCH != "aarch64":
+        return False
+    address = ptrace.peek_register(task.tid, ptrace.REGISTERS.instruction_pointer)
+    try:
+        return os.pread(task.memory.fd, len(SVC), address) == SVC
+    except OSError:
+        return False
 
 
 def _tell(supervisor: Supervisor, task: Tracee, answer: Answer) -> None:
