@@ -70,9 +70,9 @@ def missing(contract: Contract, program: Path) -> list[str]:
 
 def _by_either_name(calls: Calls) -> Calls:
     """fstat(3) makes one of two calls, as libc's version has it."""
-    return (
-        calls | {"newfstatat": calls.get("newfstatat", frozenset()) | {"AT_EMPTY_PATH"}} if "fstat" in calls else calls
-    )
+    if "fstat" not in calls:
+        return calls
+    return calls | {"newfstatat": calls.get("newfstatat", frozenset()) | {"AT_EMPTY_PATH"}}
 
 
 def keep(contract: Contract, calls: Mapping[str, Calls]) -> None:

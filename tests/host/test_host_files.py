@@ -24,14 +24,14 @@ pytestmark = pytest.mark.usefixtures("nothing_leaks")
 
 def test_a_watch_wakes_its_caller(master: Master, files: TaskFiles, pair: Pair, wakes: Wakes) -> None:
     watch = HostWatch(master, files.fetch, [(pair.fd, POLLIN)], wakes)
-    master.call_back(master.poll(0))
+    master.poll(0)
     before = wakes.count
     pair.peer.send(b"x")
-    master.call_back(master.poll(10))
+    master.poll(10)
     after = wakes.count
     watch.close()
     pair.peer.send(b"y")
-    master.call_back(master.poll(0))
+    master.poll(0)
 
     assert (before, after, wakes.count) == (0, 1, 1)
 
@@ -40,7 +40,7 @@ def test_a_watch_of_something_ready_wakes_at_once(master: Master, files: TaskFil
     """What became ready between the last look and the watch isn't lost."""
     pair.peer.send(b"x")
     watch = HostWatch(master, files.fetch, [(pair.fd, POLLIN)], wakes)
-    master.call_back(master.poll(10))
+    master.poll(10)
     watch.close()
 
     assert wakes.count == 1
@@ -58,10 +58,10 @@ def test_a_watch_knows_two_numbers_of_one_file_apart(master: Master, files: Task
             break
     duplicate = os.dup(pair.fd)
     watch = HostWatch(master, files.fetch, [(pair.fd, POLLOUT), (duplicate, POLLIN), (duplicate, POLLOUT)], wakes)
-    master.call_back(master.poll(0))
+    master.poll(0)
     before = wakes.count
     pair.peer.send(b"x")
-    master.call_back(master.poll(10))
+    master.poll(10)
     watch.close()
     os.close(duplicate)
     pair.close()
@@ -76,7 +76,7 @@ def test_a_watch_passes_over_closed_and_plain_files(
     with (tmp_path / "regular").open("w") as regular:
         watch = HostWatch(master, files.fetch, [(700, POLLIN), (regular.fileno(), POLLIN), (pair.fd, POLLIN)], wakes)
         pair.peer.send(b"x")
-        master.call_back(master.poll(10))
+        master.poll(10)
         watch.close()
 
     assert wakes.count == 1

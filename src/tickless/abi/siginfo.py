@@ -3,6 +3,7 @@
 from struct import Struct
 from typing import Literal
 
+from tickless.abi.integers import signed_32
 from tickless.abi.signal import SIGBUS, SIGCHLD, SIGFPE, SIGILL, SIGIO, SIGSEGV, SIGSYS, SIGTRAP
 
 # Where the signal is from. Above 0 (and below SI_KERNEL): said by the kernel, with a meaning per signal.
@@ -227,7 +228,7 @@ def signalfd_siginfo(info: SigInfo) -> bytes:
         info.overrun & 0xFFFFFFFF if layout == "timer" else 0,
         0,
         info.status if layout == "chld" else 0,
-        _signed_32(info.value) if carries else 0,
+        signed_32(info.value) if carries else 0,
         info.value if carries else 0,
         info.utime & _U64 if layout == "chld" else 0,
         info.stime & _U64 if layout == "chld" else 0,
@@ -240,7 +241,3 @@ def signalfd_siginfo(info: SigInfo) -> bytes:
 
 
 _U64 = 2**64 - 1
-
-
-def _signed_32(value: int) -> int:
-    return (value & 0xFFFFFFFF ^ 0x80000000) - 0x80000000

@@ -59,17 +59,14 @@ class Idle:
         """Hear the host; if it has nothing to say, jump to the next deadline; if there is none, wait for outside."""
         supervisor = self.supervisor
         # The master watches the listener, last closes, host files and our own signals: one look tells of all.
-        if events := supervisor.master.poll(0):
-            supervisor.hear(events)
-        elif supervisor.attention or self._is_held():
+        if supervisor.poll_host(0) or supervisor.attention or self._is_held():
             return
-        elif self.pace is not None and supervisor.kernel.clock.next_due_ns < KTIME_MAX:
+        if self.pace is not None and supervisor.kernel.clock.next_due_ns < KTIME_MAX:
             self._keep_pace(self.pace)
         elif self.grace_s and self._input_within(self.grace_s):
             return
         else:
-            if self.in_flight.written:
-                self.in_flight.written.clear()
+            self.in_flight.written.clear()
             if not self.jump():
                 self._wait_for_outside()
 

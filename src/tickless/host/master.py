@@ -8,9 +8,6 @@ from collections.abc import Callable
 Callback = Callable[[int], object]
 """Gets the events that came."""
 
-Events = list[tuple[int, int]]
-"""fds, each with what it is ready for."""
-
 
 class Master:
     """Calls the callback of each fd that has events. An epoll that is itself registered here is read by its owner.
@@ -22,8 +19,6 @@ class Master:
         self._epoll = select.epoll()
         self._callbacks: dict[int, tuple[int, Callback]] = {}  # by fd, with the order of registration
         self._registered = 0  # so far
-        # What comes within so many real seconds (None: for ever), for `call_back`. An edge is given only once.
-        self.poll: Callable[[float | None], Events] = self._epoll.poll
 
     def __len__(self) -> int:
         return len(self._callbacks)
@@ -39,8 +34,11 @@ class Master:
         del self._callbacks[fd]
         self._epoll.unregister(fd)
 
-    def call_back(self, events: Events) -> int:
-        """Tell everybody of what `poll` gave; return how many fds that were."""
+    def poll(self, timeout_s: float | None = 0) -> int:
+        """Wait up to `timeout_s` real seconds (None: for ever) for events, call back; return how many fds had some."""
+        events = self._epoll.poll(timeout_s)
+        if not events:
+            return 0
         if len(events) == 1:
             ((fd, mask),) = events
             self._callbacks[fd][1](mask)

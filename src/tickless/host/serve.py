@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from tickless.abi.errno import ERESTARTSYS
 from tickless.host.notify import CONTINUE, NOTIFICATION_SIZE, RECEIVE, SEND, pack_answer_into, unpack_notification
-from tickless.host.tracee import IN_CALL
 from tickless.kernel.errors import Errno
 from tickless.kernel.outcome import PASS_ON
 
@@ -55,7 +54,7 @@ def serve_calls(supervisor: Supervisor, task: Tracee) -> None:
         elif type(result) is int and result > FIRST_RESTART and not consumed and not dying:
             pack_answer_into(answer, 0, note, result if result > 0 else 0, result if result < 0 else 0, 0)
         else:
-            task.args, task.place, task.answered_restart = received[4:], IN_CALL, False
+            supervisor.took_a_call(task, received)
             supervisor.go_on(task, result)
             continue
         if task_clock.wanted:

@@ -21,8 +21,8 @@ from struct import Struct
 from tickless.abi.epoll import EPOLLIN
 from tickless.abi.ioctl import SIOCOUTQ
 from tickless.abi.socket import MSG_DONTWAIT, MSG_NOSIGNAL
+from tickless.abi.time import TIMEVAL
 
-TIMEVAL = Struct("qq")
 INT = Struct("i")
 # What of a send buffer a piece of a stream, or a datagram, can never have.
 MESSAGE_COST = 64

@@ -22,6 +22,7 @@ from tickless.abi.fcntl import F_SETPIPE_SZ, SPLICE_F_NONBLOCK
 from tickless.abi.numbers import number_of
 from tickless.abi.socket import MSG_MORE
 from tickless.host.fifos import has_writer
+from tickless.host.host_files import MEMORY_DEVICES
 from tickless.host.master import poll_one
 from tickless.host.piecewise import Sender
 from tickless.host.sockets import kind_of_socket, socket_of, socket_timeout_ns
@@ -32,7 +33,6 @@ from tickless.kernel.registry import unserved
 if TYPE_CHECKING:
     from tickless.host.tracee import Tracee
 
-MEMORY_DEVICES = 1  # the major number of null, zero and their like
 SMALLEST = 4096
 LARGEST = 1 << 20  # what anybody may make of a pipe
 

@@ -20,7 +20,7 @@ from tickless.host.chance import Chance
 from tickless.host.clock_reads import ClockReads
 from tickless.host.idle import Idle
 from tickless.host.life_cycle import CLONES, LifeCycle
-from tickless.host.master import Events, Master
+from tickless.host.master import Master
 from tickless.host.outside import Outside
 from tickless.host.placeholder import Placeholders
 from tickless.host.processes import Processes
@@ -139,14 +139,14 @@ class Supervisor:
 
     def go_on(self, task: Tracee, result: Result) -> None:
         """Answer a call that sleeps, or that needs care. While it sleeps others run, or time goes on."""
-        kernel, computing = self.kernel, self.net.computing
+        kernel = self.kernel
         answer = kernel.take_result(task, result)
         task.slice_left = self.slice_left
         while answer is None:
             self.runner = None
-            if not kernel.ready and not computing:
+            if not kernel.ready and not self.net.computing:
                 self.idle.wait()
-            if self.attention or computing or (sleeper := kernel.pick()) is None:
+            if self.attention or self.net.computing or (sleeper := kernel.pick()) is None:
                 break
             task = sleeper  # type: ignore[assignment]  # all tasks here are Tracees
             if task.blocked_call is None or task.place is not IN_CALL:
@@ -360,12 +360,8 @@ class Supervisor:
 
     def poll_host(self, timeout_s: float | None) -> int:
         """Hear what host files and the listener have to say; return how many spoke."""
-        return self.hear(self.master.poll(timeout_s))
-
-    def hear(self, events: Events) -> int:
-        """Pass on what the host had to say."""
         self.kernel.cause = "host file"
-        spoke = self.master.call_back(events)
+        spoke = self.master.poll(timeout_s)
         self.kernel.cause = ""
         return spoke
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from tickless.abi.capability import CAP_WAKE_ALARM
 from tickless.abi.errno import EINVAL, EOPNOTSUPP, ESRCH
+from tickless.abi.integers import INT_MAX
 from tickless.abi.siginfo import SI_TIMER
 from tickless.abi.signal import SIGALRM, SIGRTMAX
 from tickless.abi.time import (
@@ -49,7 +50,6 @@ if TYPE_CHECKING:
     from tickless.kernel.task import Task, ThreadGroup
 
 INT = Struct("<i")
-INT_MAX = (1 << 31) - 1
 
 
 class SigEvent:

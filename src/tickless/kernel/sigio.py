@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from tickless.abi.epoll import EPOLLIN, EPOLLOUT, EPOLLRDNORM, EPOLLWRBAND, EPOLLWRNORM
 from tickless.abi.errno import EINVAL, ESRCH
 from tickless.abi.fcntl import F_OWNER_EX, F_OWNER_PGRP, F_OWNER_PID, F_OWNER_TID
+from tickless.abi.integers import INT_MIN, signed_32
 from tickless.abi.siginfo import OWN_CODE_SIGNALS, POLL_IN, POLL_OUT, SI_KERNEL, SI_SIGIO, SigInfo
 from tickless.abi.signal import SIGIO, SIGRTMAX
 from tickless.kernel.errors import Errno
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
     from tickless.kernel.file import File
     from tickless.kernel.kernel import Kernel
 
-INT_MIN = -(1 << 31)
 BANDS = {POLL_IN: EPOLLIN | EPOLLRDNORM, POLL_OUT: EPOLLOUT | EPOLLWRNORM | EPOLLWRBAND}
 
 
@@ -99,7 +99,7 @@ def tell(files: Sequence[File], code: int) -> None:
 
 def set_owner(task: Task, file: File, arg: int) -> int:
     """F_SETOWN: a process, or above 0 when negated a process group. Raises: Errno(EINVAL), Errno(ESRCH)."""
-    number = _signed(arg)
+    number = signed_32(arg)
     if number == INT_MIN:
         raise Errno(EINVAL)
     _owner_of(task, file).set_target(task, F_OWNER_PID if number >= 0 else F_OWNER_PGRP, abs(number))
@@ -141,10 +141,6 @@ def set_signal(task: Task, file: File, arg: int) -> int:
 def get_signal(task: Task, file: File, arg: int) -> int:
     """F_GETSIG."""
     return file.owner.signo if file.owner else 0
-
-
-def _signed(arg: int) -> int:
-    return (arg & 0xFFFFFFFF ^ 0x80000000) - 0x80000000
 
 
 def _owner_of(task: Task, file: File) -> Owner:

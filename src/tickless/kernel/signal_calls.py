@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, cast
 
 from tickless.abi.epoll import EPOLLIN
 from tickless.abi.errno import E2BIG, EAGAIN, EINTR, EINVAL, EPERM, ERESTARTNOHAND, ESRCH
+from tickless.abi.integers import INT_MIN
 from tickless.abi.siginfo import (
     KERNEL_SIGINFO_SIZE,
     SI_ASYNCNL,
@@ -52,7 +53,6 @@ from tickless.kernel.wait_queue import sleep_masked, sleep_until
 if TYPE_CHECKING:
     from tickless.kernel.task import Task, ThreadGroup
 
-INT_MIN = -(1 << 31)
 
 # Sending
 

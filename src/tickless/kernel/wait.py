@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from tickless.abi.errno import EAGAIN, ECHILD, EINVAL, ESRCH
 from tickless.abi.fcntl import O_NONBLOCK
+from tickless.abi.integers import INT_MIN, signed_32
 from tickless.abi.resource import RUSAGE
 from tickless.abi.siginfo import CLD_CONTINUED, CLD_STOPPED
 from tickless.abi.signal import SIGCHLD, SIGCONT
@@ -48,7 +49,6 @@ CLONE_OPTIONS = WALL | WCLONE | WNOTHREAD
 WAIT4_OPTIONS = WNOHANG | WUNTRACED | WCONTINUED | CLONE_OPTIONS
 NEWS = WEXITED | WSTOPPED | WCONTINUED
 WAITID_OPTIONS = NEWS | WNOHANG | WNOWAIT | CLONE_OPTIONS
-INT_MIN = -(1 << 31)
 
 STATUS = Struct("<I")
 # siginfo_t, of which waitid writes two pieces and leaves the rest alone: signo, errno, code; pid, uid, status.
@@ -251,11 +251,7 @@ def awaited_children(task: Task, *, waitid: bool) -> list[ThreadGroup]:
     """The living children that a task's wait is for."""
     if waitid:
         wait = Wait(task, P_ALL, 0, task.args[3])
-        _check_waitid(wait, task.args[0], _signed(task.args[1]))
+        _check_waitid(wait, task.args[0], signed_32(task.args[1]))
     else:
-        wait = _wait4(task, _signed(task.args[0]), task.args[2])
+        wait = _wait4(task, signed_32(task.args[0]), task.args[2])
     return [child for child in wait.candidates() if child.wait_status is None]
-
-
-def _signed(register: int) -> int:
-    return (register & 0xFFFFFFFF ^ 0x80000000) - 0x80000000

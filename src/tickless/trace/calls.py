@@ -18,6 +18,7 @@ from tickless.abi.errno import (
     errno_name,
 )
 from tickless.abi.fcntl import F_GETOWN
+from tickless.abi.integers import signed_32
 from tickless.abi.numbers import name_of
 from tickless.abi.poll import POLLFD
 from tickless.abi.show import MAX_SHOWN
@@ -28,7 +29,7 @@ from tickless.kernel.outcome import PassOn
 from tickless.kernel.registry import Registry
 from tickless.kernel.task import DEAD
 from tickless.trace.dependent import DEPENDENT, show_fcntl_result, show_filled
-from tickless.trace.values import holds_count, is_of_records, show_buffer, show_futex_value, signed_32
+from tickless.trace.values import holds_count, is_of_records, show_buffer, show_futex_value
 from tickless.trace.varied import used_by
 
 if TYPE_CHECKING:

@@ -23,6 +23,7 @@ from tickless.abi.fcntl import (
     F_SETSIG,
     FLOCK,
 )
+from tickless.abi.integers import signed_32
 from tickless.abi.ioctl import FIOASYNC, FIONBIO, FIONREAD
 from tickless.abi.prctl import PR_SET_PDEATHSIG
 from tickless.abi.show import (
@@ -36,7 +37,7 @@ from tickless.abi.show import (
 )
 from tickless.abi.wait import P_PIDFD
 from tickless.kernel.errors import Errno
-from tickless.trace.values import show_futex_timeout, signed_32
+from tickless.trace.values import show_futex_timeout
 
 if TYPE_CHECKING:
     from tickless.abi.show import ShowBytes, ShowValue

@@ -6,6 +6,7 @@ from struct import Struct
 from typing import TYPE_CHECKING
 
 from tickless.abi.futex import FUTEX_CMD_MASK, FUTEX_TID_MASK, FUTEX_WAITERS
+from tickless.abi.integers import signed_32
 from tickless.abi.names import name_or_number
 from tickless.abi.show import LOWEST_ADDRESS, MAX_SHOWN, quoted, show_timespec
 from tickless.abi.siginfo import SIGNALFD_SIGINFO
@@ -52,11 +53,6 @@ def show_futex_timeout(task: Task, operation: int, register: int) -> str:
         return show_timespec(task.memory.copy_in(register, TIMESPEC.size))
     except Errno:
         return "ptr"
-
-
-def signed_32(register: int) -> int:
-    """The int in a register."""
-    return ((register & 0xFFFFFFFF) ^ 0x80000000) - 0x80000000
 
 
 def holds_count(task: Task, fd: int, size: int) -> bool:
